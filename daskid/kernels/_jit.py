@@ -1,0 +1,16 @@
+"""The one place where compilation flags live."""
+
+import os
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., object])
+
+CACHE = os.environ.get("DASKID_NUMBA_CACHE", "") not in ("", "0")
+
+
+def jit(function: F) -> F:
+    """Compile on first call, release the GIL, divide by zero as numpy does."""
+    return cast(F, numba.njit(function, nogil=True, error_model="numpy", cache=CACHE))

@@ -1,0 +1,1 @@
+"""Floor 0, arrays at rest: reading rows, writing runs."""

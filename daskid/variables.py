@@ -1,0 +1,220 @@
+"""The variables that steps exchange: names, dimensions, kinds and units live here only.
+
+A step reads with :func:`read` and adds with :func:`assign`. Every added array
+carries its provenance in its attributes: the step, its parameters, its inputs
+and a fingerprint of all three. Attributes survive ``ds * 2`` and ``isel``, so
+a fingerprint is believed only while the array's name is the one it was given.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from dask.base import tokenize
+
+from daskid.typing import Array
+
+
+class SchemaError(ValueError):
+    """A variable is missing, or is not what the table of variables says."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One line of the table: ``kind`` holds the numpy dtype kinds allowed."""
+
+    name: str
+    dims: tuple[str, ...]
+    kind: str
+    units: str
+    long_name: str
+    step: str
+    coordinate: bool = False
+
+
+def _coordinate(name: str, dim: str, kind: str, units: str, long_name: str) -> Variable:
+    return Variable(name, (dim,), kind, units, long_name, "open_rows", coordinate=True)
+
+
+rows = Variable("rows", ("sample", "feature"), "fiub", "", "rows", "open_rows")
+row = _coordinate("row", "sample", "i", "1", "row number in the source")
+time = _coordinate("time", "sample", "fiumM", "", "time")
+trajectory = _coordinate("trajectory", "sample", "iuUTOb", "", "trajectory of the sample")
+column = _coordinate("column", "feature", "i", "1", "feature number in the source")
+period = _coordinate("period", "feature", "f", "", "period of the feature, 0 for none")
+weight = _coordinate("weight", "feature", "f", "1", "weight of the feature in the metric")
+
+_NK = ("sample", "neighbor")
+neighbor_distance = Variable(
+    "neighbor_distance", _NK, "f", "", "distance to the nearest locations", "knn"
+)
+neighbor_index = Variable(
+    "neighbor_index", _NK, "i", "1", "sample number of the nearest locations", "knn"
+)
+multiplicity = Variable(
+    "multiplicity", ("sample",), "i", "1", "number of samples at the same location", "knn"
+)
+location = Variable(
+    "location", ("sample",), "i", "1", "first sample at the same location", "knn"
+)
+
+id_twonn = Variable("id_twonn", (), "f", "1", "intrinsic dimension (TwoNN)", "twonn")
+id_twonn_error = Variable(
+    "id_twonn_error", (), "f", "1", "standard error of the intrinsic dimension (TwoNN)", "twonn"
+)
+id_twonn_samples = Variable(
+    "id_twonn_samples", (), "i", "1", "number of locations used by TwoNN", "twonn"
+)
+id_twonn_ties = Variable(
+    "id_twonn_ties", (), "i", "1", "number of locations with r_2 = r_1, used by TwoNN", "twonn"
+)
+id_twonn_radius = Variable(
+    "id_twonn_radius", (), "f", "", "scale of TwoNN: mean of (r_1 + r_2) / 2", "twonn"
+)
+
+_S = ("scale",)
+id_gride = Variable("id_gride", _S, "f", "1", "intrinsic dimension (Gride)", "gride")
+id_gride_error = Variable(
+    "id_gride_error", _S, "f", "1", "standard error of the intrinsic dimension (Gride)", "gride"
+)
+id_gride_error_kind = Variable(
+    "id_gride_error_kind", _S, "i", "1", "which error id_gride_error is", "gride"
+)
+id_gride_radius = Variable(
+    "id_gride_radius", _S, "f", "", "scale of Gride: mean of (r_n1 + r_n2) / 2", "gride"
+)
+id_gride_samples = Variable(
+    "id_gride_samples", _S, "i", "1", "number of locations used by Gride", "gride"
+)
+
+id_mle = Variable("id_mle", (), "f", "1", "intrinsic dimension (Levina-Bickel)", "mle")
+id_mle_error = Variable(
+    "id_mle_error", (), "f", "1", "standard error of the intrinsic dimension (Levina-Bickel)", "mle"
+)
+id_mle_samples = Variable(
+    "id_mle_samples", (), "i", "1", "number of locations used by Levina-Bickel", "mle"
+)
+
+VARIABLES: dict[str, Variable] = {
+    variable.name: variable for variable in tuple(globals().values()) if type(variable) is Variable
+}
+
+
+def read(ds: xr.Dataset, *variables: Variable) -> tuple[da.Array, ...]:
+    """Return the dask arrays of ``variables``, in the dimension order of the table.
+
+    Raises
+    ------
+    SchemaError
+        If one is missing, has other dimensions, or another kind of dtype.
+    """
+    return tuple(_read(ds, variable) for variable in variables)
+
+
+def _read(ds: xr.Dataset, variable: Variable) -> da.Array:
+    if not isinstance(ds, xr.Dataset):
+        raise SchemaError(
+            f"expected an xarray.Dataset, got {type(ds).__name__}: start with daskid.open_rows"
+        )
+    if variable.name not in ds.variables:
+        raise SchemaError(f"no {variable.name!r} in the dataset: run {variable.step} first")
+    array = ds[variable.name]
+    if set(array.dims) != set(variable.dims):
+        raise SchemaError(
+            f"{variable.name!r}: expected dimensions {variable.dims}, got {array.dims}: "
+            f"rename them with ds.rename, or run {variable.step}"
+        )
+    if array.dtype.kind not in variable.kind:
+        raise SchemaError(
+            f"{variable.name!r}: expected a dtype of kind {variable.kind!r}, got {array.dtype}: "
+            f"convert it with ds.astype, or run {variable.step}"
+        )
+    data = array.transpose(*variable.dims).data
+    return data if isinstance(data, da.Array) else da.from_array(data)
+
+
+def assign(
+    ds: xr.Dataset,
+    values: Mapping[Variable, Any],
+    *,
+    inputs: Iterable[Variable],
+    parameters: Mapping[str, Any] | None = None,
+    attrs: Mapping[Variable, Mapping[str, Any]] | None = None,
+) -> xr.Dataset:
+    """Add the outputs of one step; drop what was computed from an older version of them.
+
+    Parameters
+    ----------
+    ds
+        Receives the variables; it is not changed in place.
+    values
+        Arrays or scalars by variable.
+    inputs, parameters
+        What the values were computed from; both enter the fingerprint.
+    attrs
+        Further attributes by variable, e.g. what an error covers.
+    """
+    inputs = tuple(inputs)
+    step = next(iter(values)).step
+    parameters = dict(parameters or {})
+    record = {
+        "step": step,
+        "parameters": json.dumps(parameters, sort_keys=True),
+        "inputs": " ".join(i.name for i in inputs),
+        "fingerprint": tokenize(
+            step, sorted(parameters.items()), [fingerprint(ds[i.name]) for i in inputs]
+        ),
+    }
+    out = drop_dependents(ds, {variable.name for variable in values})
+    data = {v: (x if isinstance(x, da.Array) else np.asarray(x)) for v, x in values.items()}
+    return out.assign(
+        {
+            v.name: (
+                v.dims,
+                x,
+                {
+                    "long_name": v.long_name,
+                    **({"units": v.units} if v.units else {}),
+                    **dict((attrs or {}).get(v, {})),
+                    **record,
+                    "token": token(x),
+                },
+            )
+            for v, x in data.items()
+        }
+    )
+
+
+def drop_dependents(ds: xr.Dataset, names: set[str]) -> xr.Dataset:
+    """Drop the variables ``names``, those of the same step, and all computed from them."""
+    return ds.drop_vars(dependents(ds, names))
+
+
+def dependents(ds: xr.Dataset, names: set[str]) -> set[str]:
+    """Return those of ``names`` in ``ds``, and all variables computed from them."""
+    steps = {VARIABLES[n].step for n in names if n in VARIABLES} - {"open_rows"}
+    found = {str(n) for n in ds.variables if n in names or ds[n].attrs.get("step") in steps}
+    while True:
+        more = {
+            str(n) for n in ds.variables if found & set(str(ds[n].attrs.get("inputs", "")).split())
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+def fingerprint(array: xr.DataArray) -> str:
+    """Return what identifies the values: the step's record, or the array itself."""
+    current = token(array.data)
+    if array.attrs.get("token") == current and "fingerprint" in array.attrs:
+        return str(array.attrs["fingerprint"])
+    return current
+
+
+def token(data: da.Array | Array) -> str:
+    """Return the name of a dask array, or a hash of the content of another."""
+    return str(data.name) if isinstance(data, da.Array) else str(tokenize(data))
