@@ -58,9 +58,7 @@ neighbor_index = Variable(
 multiplicity = Variable(
     "multiplicity", ("sample",), "i", "1", "number of samples at the same location", "knn"
 )
-location = Variable(
-    "location", ("sample",), "i", "1", "first sample at the same location", "knn"
-)
+location = Variable("location", ("sample",), "i", "1", "first sample at the same location", "knn")
 
 id_twonn = Variable("id_twonn", (), "f", "1", "intrinsic dimension (TwoNN)", "twonn")
 id_twonn_error = Variable(
@@ -71,6 +69,9 @@ id_twonn_samples = Variable(
 )
 id_twonn_ties = Variable(
     "id_twonn_ties", (), "i", "1", "number of locations with r_2 = r_1, used by TwoNN", "twonn"
+)
+id_twonn_left_out = Variable(
+    "id_twonn_left_out", (), "i", "1", "number of locations without a ratio for TwoNN", "twonn"
 )
 id_twonn_radius = Variable(
     "id_twonn_radius", (), "f", "", "scale of TwoNN: mean of (r_1 + r_2) / 2", "twonn"
@@ -90,6 +91,12 @@ id_gride_radius = Variable(
 id_gride_samples = Variable(
     "id_gride_samples", _S, "i", "1", "number of locations used by Gride", "gride"
 )
+id_gride_ties = Variable(
+    "id_gride_ties", _S, "i", "1", "number of locations with r_n2 = r_n1, used by Gride", "gride"
+)
+id_gride_left_out = Variable(
+    "id_gride_left_out", _S, "i", "1", "number of locations without a ratio for Gride", "gride"
+)
 
 id_mle = Variable("id_mle", (), "f", "1", "intrinsic dimension (Levina-Bickel)", "mle")
 id_mle_error = Variable(
@@ -97,6 +104,9 @@ id_mle_error = Variable(
 )
 id_mle_samples = Variable(
     "id_mle_samples", (), "i", "1", "number of locations used by Levina-Bickel", "mle"
+)
+id_mle_left_out = Variable(
+    "id_mle_left_out", (), "i", "1", "number of locations without ratios for Levina-Bickel", "mle"
 )
 
 VARIABLES: dict[str, Variable] = {
@@ -158,9 +168,26 @@ def assign(
     attrs
         Further attributes by variable, e.g. what an error covers.
     """
-    inputs = tuple(inputs)
-    step = next(iter(values)).step
+    described = describe(ds, values, inputs=inputs, parameters=parameters, attrs=attrs)
+    out = drop_dependents(ds, {variable.name for variable in values})
+    data = {v: (x if isinstance(x, da.Array) else np.asarray(x)) for v, x in values.items()}
+    return out.assign(
+        {v.name: (v.dims, x, {**described[v.name], "token": token(x)}) for v, x in data.items()}
+    )
+
+
+def describe(
+    ds: xr.Dataset,
+    outputs: Iterable[Variable],
+    *,
+    inputs: Iterable[Variable],
+    parameters: Mapping[str, Any] | None = None,
+    attrs: Mapping[Variable, Mapping[str, Any]] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Return the attributes that :func:`assign` gives to each of the outputs, by name."""
+    outputs, inputs = tuple(outputs), tuple(inputs)
     parameters = dict(parameters or {})
+    step = outputs[0].step
     record = {
         "step": step,
         "parameters": json.dumps(parameters, sort_keys=True),
@@ -169,24 +196,15 @@ def assign(
             step, sorted(parameters.items()), [fingerprint(ds[i.name]) for i in inputs]
         ),
     }
-    out = drop_dependents(ds, {variable.name for variable in values})
-    data = {v: (x if isinstance(x, da.Array) else np.asarray(x)) for v, x in values.items()}
-    return out.assign(
-        {
-            v.name: (
-                v.dims,
-                x,
-                {
-                    "long_name": v.long_name,
-                    **({"units": v.units} if v.units else {}),
-                    **dict((attrs or {}).get(v, {})),
-                    **record,
-                    "token": token(x),
-                },
-            )
-            for v, x in data.items()
+    return {
+        v.name: {
+            "long_name": v.long_name,
+            **({"units": v.units} if v.units else {}),
+            **dict((attrs or {}).get(v, {})),
+            **record,
         }
-    )
+        for v in outputs
+    }
 
 
 def drop_dependents(ds: xr.Dataset, names: set[str]) -> xr.Dataset:

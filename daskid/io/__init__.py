@@ -1,0 +1,1 @@
+"""The outside world and the dataset: opening sources, saving and opening runs."""

@@ -1,0 +1,288 @@
+"""The k nearest locations of rows, exact, block of rows against block of rows.
+
+Candidates are selected by bounds (one matrix product a tile, or direct sums),
+then their distances are computed again by differences in float64. Lists are
+sorted by reduced distance, then by index; free slots hold ``(inf, -1)``: the
+result does not depend on the order, size or number of blocks.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from daskid.kernels import selection
+from daskid.kernels._jit import jit
+from daskid.kernels.metrics import LANES, SQUARE, reduced_distance
+from daskid.typing import Array, Floats, Ints
+
+X_TILE, Y_TILE = 256, 512
+DIRECT_BELOW = 3
+"""Up to so many features, direct sums are faster than a matrix product."""
+LARGEST_FLOAT32 = 1 << 20
+"""From so many features on, rounding in float32 is as large as distances."""
+
+
+class Space(NamedTuple):
+    """How rows are compared: all that the kernels need beside the rows.
+
+    ``combine`` as in ``METRICS``; ``period`` and ``weight`` (d,) or empty; values
+    of periodic features from ``lowest`` (d,) to less than a period above it;
+    ``center`` (d,), between the values; ``scale``, a power of two that brings
+    centered and weighted rows to norms of at most one; ``exclude``, in frames.
+    """
+
+    combine: int
+    period: Floats
+    weight: Floats
+    lowest: Floats
+    center: Floats
+    scale: float
+    exclude: int
+
+
+class Block(NamedTuple):
+    """(n, d) rows, and (3, n) what they are: location (ascending), frame, trajectory."""
+
+    rows: Array
+    who: Ints
+
+
+class Lists(NamedTuple):
+    """Neighbour lists, both (n, k): reduced distances and location numbers."""
+
+    reduced: Floats
+    location: Ints
+
+
+class Tile(NamedTuple):
+    """Lower bounds (n, m); ``low * (1 + relative) + x_slack + y_slack`` are upper ones.
+
+    ``first`` is the tile's first column in its block.
+    """
+
+    first: int
+    low: Array
+    relative: float
+    x_slack: Floats
+    y_slack: Floats
+
+
+class Tiles(NamedTuple):
+    """The tiles of some rows against a block, in ``units`` times reduced distances."""
+
+    units: float
+    of: Callable[[Array], Iterator[Tile]]
+
+
+def empty_lists(n: int, k: int) -> Lists:
+    """Return ``n`` lists of ``k`` free slots."""
+    return Lists(np.full((n, k), np.inf), np.full((n, k), -1, np.int64))
+
+
+def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
+    """Bring the lists of the rows of ``x`` up to date with the rows of ``y``, in place.
+
+    Rows whose candidates overflow in float32 are selected again in float64, and
+    those that overflow there too (hundreds of equal distances) are compared
+    with every row of ``y``.
+    """
+    todo = np.arange(x.rows.shape[0])
+    for dtype in _dtypes(space, x.rows.shape[1]):
+        tiles = product_tiles(y, space, dtype) if dtype else direct_tiles(y, space)
+        parts = np.array_split(todo, max(1, -(-todo.size // X_TILE)))
+        todo = np.concatenate([_update_rows(lists, x, part, y, space, tiles) for part in parts])
+        if todo.size == 0:
+            return
+    compare_all(lists.reduced, lists.location, todo, x.rows, x.who, y.rows, y.who, *_rule(space))
+
+
+def _dtypes(space: Space, features: int) -> list[type | None]:
+    if space.combine != SQUARE or space.period.size or features <= DIRECT_BELOW:
+        return [None]
+    return [np.float32, np.float64] if features < LARGEST_FLOAT32 else [np.float64]
+
+
+def _rule(space: Space) -> tuple[int, Floats, Floats, int]:
+    return space.combine, space.period, space.weight, space.exclude
+
+
+def rounding(features: int, dtype: type) -> tuple[float, float]:
+    """Return the rounding error of a tile of products, and what underflow adds to it.
+
+    The first is relative to the sum of the two squared norms. With the unit
+    roundoffs u of ``dtype`` and v of float64, the product loses d u; the cast, the
+    shrunk norms and their sum 11 u; centering 12 v, the norms (d + 1) v and the
+    reduced distance itself (d / 16 + 20) v; the rest is for terms of second order.
+    """
+    u, v = float(np.finfo(dtype).eps) / 2, float(np.finfo("f8").eps) / 2
+    product = (features + 32) * u
+    error = product / (1 - product) + (2 * features + 64) * v
+    return error, 16 * (features + 32) * float(np.finfo(dtype).tiny)
+
+
+def product_tiles(y: Block, space: Space, dtype: type) -> Tiles:
+    """Return bounds of squared distances by a matrix product in ``dtype``."""
+    error, floor = rounding(y.rows.shape[1], dtype)
+    slack = 2 * error * (1 + float(np.finfo(dtype).eps))
+    factor = np.full(y.rows.shape[1], space.scale)
+    if space.weight.size:
+        factor *= np.sqrt(space.weight)
+
+    def centered(rows: Array) -> tuple[Array, Array]:
+        out: Array = np.empty(rows.shape, dtype)
+        norm: Array = np.empty(rows.shape[0], dtype)
+        selection.center_rows(rows, space.center, factor, out, norm)
+        return out, norm
+
+    y_rows, y_norm = centered(y.rows)
+    tile: Array = np.empty(X_TILE * Y_TILE, dtype)
+
+    def tiles(rows: Array) -> Iterator[Tile]:
+        x_rows, x_norm = centered(rows)
+        for first in range(0, y_rows.shape[0], Y_TILE):
+            part = slice(first, first + Y_TILE)
+            low = _shaped(tile, rows.shape[0], y_rows[part].shape[0])
+            np.matmul(x_rows, y_rows[part].T, out=low)
+            selection.bounds_from_products(low, x_norm, y_norm[part], 1 - error, floor)
+            x_slack, y_slack = (slack * n.astype("f8") + floor for n in (x_norm, y_norm[part]))
+            yield Tile(first, low, 0.0, x_slack, y_slack)
+
+    return Tiles(space.scale**2, tiles)
+
+
+def _shaped(tile: Array, n: int, m: int) -> Array:
+    # contiguous whatever the size: other layouts would be compiled again, without SIMD
+    return tile[: n * m].reshape(n, m)
+
+
+def direct_tiles(y: Block, space: Space) -> Tiles:
+    """Return bounds of reduced distances, term by term in float64."""
+    # sums of at most d positive terms, in float64
+    error = (y.rows.shape[1] + 32) * float(np.finfo("f8").eps)
+    columns = np.ascontiguousarray(y.rows.T, dtype="f8")
+    tile = np.empty(X_TILE * Y_TILE)
+    zeros = np.zeros(max(X_TILE, Y_TILE))
+
+    def tiles(rows: Array) -> Iterator[Tile]:
+        for first in range(0, columns.shape[1], Y_TILE):
+            part = np.ascontiguousarray(columns[:, first : first + Y_TILE])
+            low = _shaped(tile, rows.shape[0], part.shape[1])
+            selection.bounds_from_rows(rows, part, *_rule(space)[:3], 1 - error, low)
+            yield Tile(first, low, 4 * error, zeros, zeros)
+
+    return Tiles(1.0, tiles)
+
+
+def _update_rows(lists: Lists, x: Block, part: Ints, y: Block, space: Space, tiles: Tiles) -> Ints:
+    """Update the lists of some rows of ``x``; return those that overflowed."""
+    k = lists.location.shape[1]
+    capacity = 2 * k + 64
+    rows, who = x.rows[part], np.ascontiguousarray(x.who[:, part])
+    bound, column = np.empty((part.size, 2, capacity)), np.empty((part.size, capacity), np.int64)
+    count = np.zeros(part.size, np.int64)
+    limit = lists.reduced[part, k - 1] * tiles.units
+    for tile in tiles.of(rows):
+        y_who = np.ascontiguousarray(y.who[:, tile.first : tile.first + tile.low.shape[1]])
+        selection.keep_candidates(
+            *tile[1:], who, y_who, space.exclude, tile.first, k, limit, bound, column, count,
+        )  # fmt: skip
+    merge_candidates(
+        lists.reduced, lists.location, part, bound, column, count, limit,
+        rows, y.rows, y.who, *_rule(space)[:3],
+    )  # fmt: skip
+    return part[count < 0]
+
+
+@jit
+def merge_candidates(
+    reduced: Floats,
+    index: Ints,
+    part: Ints,
+    bound: Floats,
+    column: Ints,
+    count: Ints,
+    limit: Floats,
+    x: Array,
+    y: Array,
+    y_who: Ints,
+    combine: int,
+    period: Floats,
+    weight: Floats,
+) -> None:
+    """Compute the distances of the candidates and merge them into lists ``part``.
+
+    Parameters
+    ----------
+    reduced, index
+        (N, k) lists, updated in place in the rows ``part``.
+    bound, column, count, limit
+        As in :func:`daskid.kernels.selection.keep_candidates`; rows with a count
+        of -1 are left as they are.
+    x, y, y_who
+        The rows that belong to ``part``, the block that ``column`` counts in,
+        and who its rows are.
+    combine, period, weight
+        As in :func:`daskid.kernels.metrics.reduced_distance`.
+    """
+    k = index.shape[1]
+    lanes = np.empty(LANES)
+    for i in range(part.size):
+        if count[i] < 0:
+            continue
+        selection.compact(bound[i], column[i], count, i, k, limit[i], column.shape[1])
+        new = np.empty(count[i])
+        for c in range(count[i]):
+            new[c] = reduced_distance(x[i], y[column[i, c]], combine, period, weight, lanes)
+        order = np.argsort(new, kind="mergesort")
+        _merge(reduced[part[i]], index[part[i]], new[order], y_who[0][column[i][order]])
+
+
+@jit
+def _merge(reduced: Floats, index: Ints, new: Floats, new_index: Ints) -> None:
+    """Merge sorted ``new`` entries into a sorted (k,) list, in place."""
+    old, old_index = reduced.copy(), index.copy()
+    a, b = 0, 0
+    for slot in range(reduced.size):
+        # a free slot is infinitely far, and a new entry is not
+        tie = b < new.size and new[b] == old[a]
+        if (b < new.size and new[b] < old[a]) or (tie and new_index[b] < old_index[a]):
+            reduced[slot], index[slot] = new[b], new_index[b]
+            b += 1
+        else:
+            reduced[slot], index[slot] = old[a], old_index[a]
+            a += 1
+
+
+@jit
+def compare_all(
+    reduced: Floats,
+    index: Ints,
+    part: Ints,
+    x: Array,
+    x_who: Ints,
+    y: Array,
+    y_who: Ints,
+    combine: int,
+    period: Floats,
+    weight: Floats,
+    exclude: int,
+) -> None:
+    """Merge every row of ``y`` into the lists ``part``: no bounds, no selection.
+
+    Parameters are those of :func:`merge_candidates`; ``x`` holds all rows, of
+    which ``part`` are compared.
+    """
+    lanes = np.empty(LANES)
+    new, columns = np.empty(y.shape[0]), np.empty(y.shape[0], np.int64)
+    for i in part:
+        held = 0
+        for j in range(y.shape[0]):
+            if selection.no_neighbor(x_who, i, y_who, j, exclude):
+                continue
+            value = reduced_distance(x[i], y[j], combine, period, weight, lanes)
+            if value <= reduced[i, -1]:
+                new[held], columns[held] = value, j
+                held += 1
+        order = np.argsort(new[:held], kind="mergesort")
+        _merge(reduced[i], index[i], new[order], y_who[0][columns[order]])

@@ -1,0 +1,242 @@
+"""Which columns of a tile can be among the k nearest of its rows.
+
+A tile holds lower bounds of reduced distances. A row keeps candidates with a
+bound up to its limit; a full row lowers the limit to its k-th smallest upper
+bound. No true neighbour is lost: its lower bound is never above that limit.
+"""
+
+import numpy as np
+
+from daskid.kernels._jit import jit
+from daskid.kernels.metrics import LARGEST, SQUARE
+from daskid.typing import Array, Floats, Ints
+
+STRIDE = 64
+BISECTIONS = 30
+
+
+@jit
+def center_rows(rows: Array, center: Floats, factor: Floats, out: Array, norm: Array) -> None:
+    """Write centered rows times ``factor`` (d,) to ``out``, and their squared norms."""
+    for i in range(rows.shape[0]):
+        total = 0.0
+        for f in range(rows.shape[1]):
+            out[i, f] = (np.float64(rows[i, f]) - center[f]) * factor[f]
+            total += np.float64(out[i, f]) ** 2
+        norm[i] = total
+
+
+@jit
+def bounds_from_products(
+    product: Array, x_norm: Array, y_norm: Array, shrink: float, floor: float
+) -> None:
+    """Turn a tile of inner products into lower bounds of squared distances, in place.
+
+    Parameters
+    ----------
+    product
+        (n, m) inner products of centered rows, overwritten.
+    x_norm, y_norm
+        (n,) and (m,) squared norms, same dtype as ``product``.
+    shrink
+        One minus the rounding error relative to the sum of the two norms.
+    floor
+        What underflow can take from a product or norm.
+    """
+    two = product.dtype.type(2.0)
+    one = product.dtype.type(shrink)
+    for i in range(product.shape[0]):
+        a = one * x_norm[i] - product.dtype.type(floor)
+        for j in range(product.shape[1]):
+            product[i, j] = (a + one * y_norm[j]) - two * product[i, j]
+
+
+@jit
+def bounds_from_rows(
+    x: Array,
+    columns: Floats,
+    combine: int,
+    period: Floats,
+    weight: Floats,
+    shrink: float,
+    low: Floats,
+) -> None:
+    """Write lower bounds of reduced distances, term by term, for any metric.
+
+    Parameters
+    ----------
+    x
+        (n, d) rows.
+    columns
+        (d, m) rows of the other block, transposed.
+    combine, period, weight
+        As in :func:`daskid.kernels.metrics.reduced_distance`.
+    shrink
+        One minus the relative rounding error.
+    low
+        (n, m) output.
+    """
+    for i in range(x.shape[0]):
+        bounds = low[i]
+        bounds[:] = 0.0
+        for f in range(x.shape[1]):
+            value = np.float64(x[i, f])
+            span = period[f] if period.size else 0.0
+            factor = weight[f] if weight.size else 1.0
+            if span <= 0.0 and combine == SQUARE:
+                for j in range(bounds.size):
+                    difference = value - columns[f, j]
+                    bounds[j] += difference * difference * factor
+            else:
+                around = span if span > 0.0 else np.inf
+                for j in range(bounds.size):
+                    difference = abs(value - columns[f, j])
+                    difference = min(difference, around - difference)
+                    term = difference * difference if combine == SQUARE else difference
+                    term *= factor
+                    bounds[j] = max(bounds[j], term) if combine == LARGEST else bounds[j] + term
+        for j in range(bounds.size):
+            bounds[j] *= shrink
+
+
+@jit
+def keep_candidates(
+    low: Array,
+    relative: float,
+    x_slack: Array,
+    y_slack: Array,
+    x_self: Array,
+    y_self: Array,
+    exclude: int,
+    first: int,
+    k: int,
+    limit: Floats,
+    bound: Floats,
+    column: Ints,
+    count: Ints,
+) -> None:
+    """Append the columns of a tile that can be neighbours to the rows' candidates.
+
+    Parameters
+    ----------
+    low
+        (n, m) lower bounds of the reduced distances.
+    relative, x_slack, y_slack
+        The upper bound is ``low * (1 + relative) + x_slack[i] + y_slack[j]``.
+    x_self, y_self
+        (3, n) and (3, m): location, frame and trajectory of the rows. The own
+        location is no neighbour, nor is a frame of the same trajectory within
+        ``exclude`` frames.
+    first
+        Number of the first column of the tile within its block.
+    k
+        Length of the lists.
+    limit
+        (n,) largest lower bound that can still be a neighbour, lowered in place.
+    bound, column
+        (n, 2, capacity) lower and upper bounds of the candidates, and their
+        (n, capacity) numbers within the block.
+    count
+        (n,) number of candidates; -1 marks a row whose candidates overflowed.
+    """
+    n, m = low.shape
+    capacity = column.shape[1]
+    most = capacity - capacity // 8
+    found = np.empty(m, np.int64)
+    for i in range(n):
+        if count[i] < 0:
+            continue
+        # a lower bound is not above the limit when that is rounded to its dtype
+        held = _below(low[i], low.dtype.type(limit[i]), found)
+        for j in found[:held]:
+            value = np.float64(low[i, j])
+            if value > limit[i] or no_neighbor(x_self, i, y_self, j, exclude):
+                continue
+            c = count[i]
+            bound[i, 0, c] = value
+            bound[i, 1, c] = value * (1.0 + relative) + x_slack[i] + y_slack[j]
+            column[i, c] = first + j
+            count[i] = c + 1
+            if c + 1 == capacity:
+                limit[i] = compact(bound[i], column[i], count, i, k, limit[i], most)
+                if count[i] < 0:
+                    break
+
+
+@jit
+def _below(row: Array, ceiling: float, found: Ints) -> int:
+    """Write the columns with values up to ``ceiling`` to ``found``; return their number."""
+    held = 0
+    whole = row.size - row.size % STRIDE
+    for start in range(0, whole, STRIDE):
+        hits = np.int32(0)
+        for j in range(STRIDE):
+            hits += np.int32(row[start + j] <= ceiling)
+        if hits:
+            for j in range(start, start + STRIDE):
+                found[held] = j
+                held += row[j] <= ceiling
+    for j in range(whole, row.size):
+        found[held] = j
+        held += row[j] <= ceiling
+    return held
+
+
+@jit
+def no_neighbor(x_self: Array, i: int, y_self: Array, j: int, exclude: int) -> bool:
+    """Return whether ``j`` is the same location as ``i``, or a frame too near in time."""
+    if x_self[0, i] == y_self[0, j]:
+        return True
+    if exclude <= 0 or x_self[2, i] != y_self[2, j]:
+        return False
+    return bool(abs(x_self[1, i] - y_self[1, j]) <= exclude)
+
+
+@jit
+def compact(
+    bound: Floats, column: Ints, count: Ints, i: int, k: int, limit: float, most: int
+) -> float:
+    """Drop the candidates of row ``i`` that are none any more; return the new limit.
+
+    A row that keeps more than ``most`` is marked with a count of -1.
+    """
+    held = count[i]
+    limit = _kth_bound(bound[1, :held], k, limit)
+    kept = 0
+    for c in range(held):
+        keep = bound[0, c] <= limit
+        bound[0, kept] = bound[0, c]
+        bound[1, kept] = bound[1, c]
+        column[kept] = column[c]
+        kept += keep
+    count[i] = -1 if kept > most else kept
+    return limit
+
+
+@jit
+def _kth_bound(values: Floats, k: int, limit: float) -> float:
+    """Return a value not above ``limit`` that at least ``k`` of ``values`` do not exceed.
+
+    By bisection: a count is a SIMD loop, where a partition mispredicts its
+    branches. Not the k-th smallest itself, but within a sixteenth of its rank
+    where values differ.
+    """
+    low, high, held = np.inf, -np.inf, 0
+    for value in values:
+        low, high = min(low, value), max(high, value)
+        held += value <= limit
+    if held < k:
+        return limit
+    high = min(high, limit)
+    for _ in range(BISECTIONS):
+        if held <= k + k // 16:
+            break
+        middle = low + (high - low) / 2
+        count = 0
+        for value in values:
+            count += value <= middle
+        if count >= k:
+            high, held = middle, count
+        else:
+            low = middle
+    return high

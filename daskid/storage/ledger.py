@@ -1,0 +1,130 @@
+"""What a job has done, beside the run it fills: a plan, a marker a tile, one writer.
+
+A tile counts once its marker is there; markers are written last, by rename, and
+hold a checksum of the tile. What a kill leaves behind has no marker and is
+computed again; what has one, and still fits its checksum, is not.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from daskid.typing import Array
+
+PLAN, LOCK = "plan.json", "lock"
+
+
+def folder_of(run: str, stage: str) -> str:
+    """Return the folder of a stage of a run: beside the run, never inside its group."""
+    return str(Path(f"{str(run).rstrip('/')}.work") / stage)
+
+
+@contextmanager
+def writing(folder: str) -> Iterator[None]:
+    """Hold the one writer's lock of a folder; it goes with the process, however that ends.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds it; it says which.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with (Path(folder) / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BlockingIOError(
+                f"store: expected to be the only writer of {folder!r}, got another one "
+                f"({file.read().strip() or 'unknown'}): wait for it, or stop it"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def begin(folder: str, plan: dict[str, Any]) -> None:
+    """Write the plan of a job, or find the same one there.
+
+    Raises
+    ------
+    ValueError
+        If there is an unfinished job of another plan; it names what changed.
+    """
+    old = plan_of(folder)
+    if old is None:
+        _write(Path(folder) / PLAN, json.dumps(plan, indent=1).encode())
+    elif changed := sorted(key for key in {*old, *plan} if old.get(key) != plan.get(key)):
+        raise ValueError(
+            f"store: {folder!r} holds an unfinished job with "
+            + ", ".join(f"{key} {old.get(key)}" for key in changed)
+            + ", got "
+            + ", ".join(f"{key} {plan.get(key)}" for key in changed)
+            + ": finish it with what it was begun, or overwrite it"
+        )
+
+
+def plan_of(folder: str) -> dict[str, Any] | None:
+    """Return the plan in a folder, None if there is none."""
+    path = Path(folder) / PLAN
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def count_try(folder: str, tile: int) -> None:
+    """Count that a tile is being computed."""
+    with (Path(folder) / f"{tile}.tries").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+def tries(folder: str) -> dict[int, int]:
+    """Return how often each tile was begun."""
+    return {
+        int(path.stem): len(path.read_text().splitlines()) for path in Path(folder).glob("*.tries")
+    }
+
+
+def mark(folder: str, tile: int, checksum: str) -> None:
+    """Enter a tile as done: the last thing that its task does."""
+    _write(Path(folder) / f"{tile}.ok", checksum.encode())
+
+
+def marks(folder: str) -> dict[int, str]:
+    """Return the checksums of the tiles that are done."""
+    return {int(path.stem): path.read_text() for path in Path(folder).glob("*.ok")}
+
+
+def unmark(folder: str, tile: int) -> None:
+    """Take back that a tile is done."""
+    (Path(folder) / f"{tile}.ok").unlink(missing_ok=True)
+
+
+def checksum(fingerprint: str, *arrays: Array) -> str:
+    """Return a checksum of what a tile holds, and of what it was computed from."""
+    digest = sha256(fingerprint.encode())
+    for array in arrays:
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def clear(folder: str) -> None:
+    """Drop a folder and all that it holds."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file under another name, then rename it: it is there whole, or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
