@@ -1,0 +1,48 @@
+"""The page around its sections."""
+
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import xarray as xr
+
+from daskid.page import figures
+from daskid.page.facts import gather
+from daskid.page.sections import all_sections
+from daskid.page.text import escape, foreign, one_line
+
+# what the page may load: nothing but the images and the style that it holds
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def page(ds: xr.Dataset) -> str:
+    """Return the whole page; *computes*."""
+    facts = gather(ds, figures.describe(ds) if isinstance(ds, xr.Dataset) else None)
+    links, sections = all_sections(facts)
+    source = ds.attrs.get("source", "a run")
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    style = (files("daskid.page") / "page.css").read_text(encoding="utf-8")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>daskid: {escape(one_line(source, 80))}</title>
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the results</a>
+<header>
+<p class="product">daskid report</p>
+<h1>{foreign(source, 120)}</h1>
+<p class="made">Page made <time>{made}</time></p>
+<nav aria-label="Sections"><ul>{links}</ul></nav>
+</header>
+<main id="main">
+{sections}
+</main>
+<footer><p>Made by daskid. Every sentence and number was computed from the run.</p></footer>
+</body>
+</html>
+"""

@@ -1,0 +1,138 @@
+"""Where a run comes from: source, versions, steps and their parameters, commands, cost."""
+
+import json
+import platform
+import shlex
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from daskid import variables as v
+from daskid.page.facts import parameters
+from daskid.page.markup import code, table
+from daskid.page.numbers import number
+from daskid.page.text import foreign
+
+PACKAGES = ("daskid", "dask", "numpy", "scipy", "xarray", "zarr", "numba", "matplotlib")
+COST = ("method", "pairs", "seconds")
+SAID = {"source", "source_shape", "rows_dropped", "features_dropped"}  # in the section on data
+MAX_ATTRIBUTES = 40
+
+
+def body(ds: xr.Dataset) -> str:
+    """Return the tables of provenance as HTML."""
+    lines = commands(ds)
+    again = f"<h3>The same again</h3>{code(lines)}" if lines else ""
+    return _steps(ds) + again + _cost(ds) + _attributes(ds) + _versions()
+
+
+def steps(ds: xr.Dataset) -> list[tuple[str, dict[str, Any], str]]:
+    """Return step, parameters and fingerprint of each step, in order."""
+    found: dict[tuple[str, str], str] = {}
+    for name in v.VARIABLES:
+        if name in ds.variables and "step" in ds[name].attrs:
+            attrs = ds[name].attrs
+            key = (str(attrs["step"]), str(attrs.get("fingerprint", "")))
+            found.setdefault(key, name)
+    return [
+        (step, parameters(ds, name), fingerprint) for (step, fingerprint), name in found.items()
+    ]
+
+
+def _steps(ds: xr.Dataset) -> str:
+    rows = [
+        (
+            foreign(step),
+            foreign(", ".join(f"{k} = {x}" for k, x in given.items()) or "none"),
+            f"<code>{foreign(fingerprint, 9)}</code>" if fingerprint else "",
+        )
+        for step, given, fingerprint in steps(ds)
+    ]
+    return table("Steps", ("step", "parameters", "fingerprint"), rows) if rows else ""
+
+
+def commands(ds: xr.Dataset) -> list[str]:
+    """Return the command lines that make this run again, as far as it records them."""
+    run = str(ds.encoding.get("source", "RUN.zarr"))
+    known = {variable.step for variable in v.VARIABLES.values()} - {"open_rows"}
+    lines = [_command(step, [run], given) for step, given, _ in steps(ds) if step in known]
+    return [_opening(ds, run), *lines] if lines or "source" in ds.attrs else []
+
+
+def _opening(ds: xr.Dataset, run: str) -> str:
+    path, _, variable = str(ds.attrs.get("source", "")).partition(", variable ")
+    if not path.startswith("/") and "://" not in path:
+        return f"# the rows were not read from a file: store them as Zarr, open them as {run}"
+    given = {
+        "variable": variable or None,
+        "period": _each(ds, v.period, 0.0),
+        "weights": _each(ds, v.weight, 1.0),
+        "drop_nonfinite": bool(ds.attrs.get("rows_dropped", 0)),
+    }
+    return _command("open", [path, run], given)
+
+
+def _each(ds: xr.Dataset, variable: v.Variable, default: float) -> str | None:
+    """Return one number for all features, or one each; None where it is the default."""
+    if variable.name not in ds.variables:
+        return None
+    values = ds[variable.name].values
+    if (values == default).all():
+        return None
+    same = (values == values[0]).all()
+    return ",".join(repr(float(value)) for value in (values[:1] if same else values))
+
+
+def _command(step: str, arguments: list[str], given: dict[str, Any]) -> str:
+    return " ".join(
+        ["daskid", step, *map(shlex.quote, arguments)]
+        + [word for name, value in given.items() for word in _option(name, value)]
+    )
+
+
+def _option(name: str, value: Any) -> list[str]:
+    flag = shlex.quote("--" + name.replace("_", "-"))
+    if value is None or value is False:
+        return []
+    if value is True:
+        return [flag]
+    return [flag, shlex.quote(value if isinstance(value, str) else json.dumps(value))]
+
+
+def _cost(ds: xr.Dataset) -> str:
+    if v.neighbor_distance.name not in ds.variables:
+        return ""
+    attrs = ds[v.neighbor_distance.name].attrs
+    rows = [(name, _amount(attrs[name])) for name in COST if name in attrs]
+    return table("Cost of the neighbor search", (), rows) if rows else ""
+
+
+def _amount(value: Any) -> str:
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    try:
+        return number(float(value))
+    except (TypeError, ValueError):
+        return foreign(value)
+
+
+def _attributes(ds: xr.Dataset) -> str:
+    rows = [(foreign(name, 60), foreign(x)) for name, x in ds.attrs.items() if name not in SAID]
+    return table("Recorded with the run", (), rows[:MAX_ATTRIBUTES]) if rows else ""
+
+
+def _versions() -> str:
+    rows = [(name, _version(name)) for name in PACKAGES]
+    known = [(name, number_) for name, number_ in rows if number_]
+    return table(
+        "Installed where this page was made", (), [*known, ("Python", platform.python_version())]
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
