@@ -1,0 +1,5 @@
+"""``python -m daskid``."""
+
+from daskid.cli import main
+
+main()

@@ -1,0 +1,179 @@
+"""The commands written by hand: open, analyze, show, report, demo."""
+
+import inspect
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import xarray as xr
+
+from daskid import datasets, recipes
+from daskid.cli.steps import (
+    documentation,
+    options,
+    overwrite_option,
+    parameter_helps,
+    run_argument,
+)
+from daskid.cluster import local
+from daskid.io.rows import open_rows
+from daskid.io.store import open_run, save
+from daskid.page import report as write_report
+from daskid.page import summary, table
+
+DEMO: tuple[tuple[Literal["torsions", "distances"], str], ...] = (
+    ("torsions", "the two torsions: a torus, of dimension 2 by construction"),
+    ("distances", "the 45 distances between the heavy atoms: dimension unknown beforehand"),
+)
+
+
+def _numbers(context: click.Context, option: click.Parameter, given: str | None) -> Any:
+    """Return what ``open_rows`` takes from text: a number, numbers, name=number, or a name."""
+    if given is None:
+        return None
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    try:
+        if any("=" in part for part in parts):
+            return {n: float(x) for n, x in (part.rsplit("=", 1) for part in parts)}
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        if len(parts) == 1 and "=" not in parts[0]:
+            return parts[0]
+        raise click.BadParameter(
+            f"expected numbers, name=number pairs or one name, got {given!r}", context, option
+        ) from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _source_options() -> list[click.Parameter]:
+    helps = parameter_helps(open_rows)
+    made: list[click.Parameter] = [
+        click.Option([f"--{name}"], help=helps[name])
+        for name in ("variable", "sample", "time", "trajectory")
+    ]
+    for name in ("period", "weights"):
+        text = f"{helps[name]} Written 6.2832, or 0,0,360, or phi=6.2832,psi=6.2832, or a name."
+        made.append(click.Option([f"--{name}"], callback=_numbers, help=text))
+    made.append(click.Option(["--drop-nonfinite"], is_flag=True, help=helps["drop_nonfinite"]))
+    return made
+
+
+def _split(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    names = set(inspect.signature(open_rows).parameters)
+    return (
+        {n: x for n, x in given.items() if n in names},
+        {n: x for n, x in given.items() if n not in names},
+    )
+
+
+def _open(source: str, run: str, overwrite: bool, **given: Any) -> None:
+    save(open_rows(source, **given), run, overwrite=overwrite)
+    click.echo(f"open: {source} opened as {run}", err=True)
+
+
+def _analyze(source: str, out: str, overwrite: bool, **given: Any) -> None:
+    opening, keywords = _split(given)
+    ds = open_rows(source, **opening)
+    ds = recipes.analyze(ds, store=out, overwrite=overwrite, **keywords)
+    tell(ds)
+    click.echo(f"\nrun:  {out}\npage: daskid report {out}")
+
+
+def _show(run: str) -> None:
+    tell(open_run(run))
+
+
+def tell(ds: xr.Dataset) -> None:
+    """Print the summary and the table of a run."""
+    from rich.console import Console
+    from rich.table import Table
+
+    sentences = summary(ds)
+    for sentence in sentences:
+        click.echo(f"- {sentence}")
+    rows = table(ds)
+    if not rows and not sentences:
+        click.echo("nothing computed yet: run daskid knn, then daskid twonn")
+    if not rows:
+        return
+    notes = list(dict.fromkeys(covers for *_, covers in rows))
+    drawn = Table(show_edge=False, pad_edge=False)
+    drawn.add_column("quantity", overflow="fold")
+    for column in ("value", "error", "note"):
+        drawn.add_column(column, justify="right", no_wrap=True)
+    for quantity, value, error, covers in rows:
+        drawn.add_row(quantity, value, f"± {error}", f"[{notes.index(covers) + 1}]")
+    click.echo()
+    Console(markup=False, highlight=False).print(drawn)
+    click.echo("\nwhat the errors cover:")
+    for number, note in enumerate(notes, start=1):
+        click.echo(f"[{number}] {note}")
+
+
+def _report(run: str, out: str | None) -> None:
+    path = write_report(open_run(run), out or Path(run).with_suffix(".html"))
+    click.echo(f"page: {path}")
+
+
+def _demo(out: str, workers: int | None) -> None:
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    click.echo("alanine dipeptide in water, 20,000 frames of molecular dynamics at 300 K")
+    with local(workers):
+        for features, words in DEMO:
+            click.echo(f"\n{words}")
+            run = str(folder / f"{features}.zarr")
+            ds = recipes.analyze(datasets.alanine_dipeptide(features), store=run, overwrite=True)
+            tell(ds)
+            click.echo(f"page: {write_report(ds, folder / f'{features}.html')}")
+
+
+open_source = click.Command(
+    "open",
+    callback=_open,
+    params=[
+        click.Argument(["source"]),
+        run_argument(),
+        *_source_options(),
+        overwrite_option(),
+    ],
+    short_help="Open a source as a run.",
+    help=documentation(open_rows)[1],
+)
+analyze = click.Command(
+    "analyze",
+    callback=_analyze,
+    params=[
+        click.Argument(["source"]),
+        click.Option(["--out"], required=True, metavar="RUN.zarr", help="The run to write."),
+        *_source_options(),
+        *options(recipes.analyze, without=("store", "overwrite")),
+        overwrite_option(),
+    ],
+    short_help="Open a source and run every step.",
+    help=documentation(recipes.analyze)[0],
+)
+show = click.Command(
+    "show",
+    callback=_show,
+    params=[run_argument()],
+    help="Print what a run says: sentences, then value, error and what the error covers.",
+)
+report = click.Command(
+    "report",
+    callback=_report,
+    params=[
+        run_argument(),
+        click.Option(["--out"], metavar="page.html", help="Default: beside the run."),
+    ],
+    help="Write a run as one HTML page.",
+)
+demo = click.Command(
+    "demo",
+    callback=_demo,
+    params=[
+        click.Option(["--out"], default="daskid-demo", show_default=True, help="Folder to write."),
+        click.Option(["--workers"], type=int, help="Processes; default: one for each core."),
+    ],
+    help="Analyze real data on a local cluster: in a minute, from nothing to a page.",
+)

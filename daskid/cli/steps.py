@@ -1,0 +1,105 @@
+"""A command from a step: its keywords are the options, its docstring is the help."""
+
+import inspect
+import re
+import types
+from collections.abc import Callable
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+import xarray as xr
+
+from daskid.io.store import open_run, save
+
+RUN_KEYWORDS = ("store", "overwrite")
+"""Keywords of a step that the command line gives itself: the run is its argument."""
+
+
+def command(name: str, step: Callable[..., xr.Dataset]) -> click.Command:
+    """Return the command of a step: opens the run, runs the step, saves."""
+    keywords = list(inspect.signature(step).parameters)[1:]
+
+    def run(run: str, overwrite: bool, **given: Any) -> None:
+        into = {"store": run, "overwrite": overwrite} if "store" in keywords else {}
+        out = step(open_run(run), **given, **into)
+        save(out, run, overwrite=overwrite)
+        click.echo(f"{name}: saved to {run}", err=True)
+
+    summary, body = documentation(step)
+    return click.Command(
+        name,
+        callback=run,
+        params=[run_argument(), *options(step, without=RUN_KEYWORDS), overwrite_option()],
+        short_help=summary,
+        help=f"{summary}\n\n{body}",
+    )
+
+
+def options(
+    step: Callable[..., xr.Dataset], *, without: tuple[str, ...] = ()
+) -> list[click.Parameter]:
+    """Return the options of a step's keywords, with their lines of the docstring."""
+    hints, helps = get_type_hints(step), parameter_helps(step)
+    return [
+        option(name, hints[name], parameter.default, helps.get(name, ""))
+        for name, parameter in inspect.signature(step).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in without
+    ]
+
+
+def option(name: str, hint: Any, default: Any, text: str) -> click.Option:
+    """Return the option of a keyword of type int, float, bool, str or Literal, or None.
+
+    Raises
+    ------
+    TypeError
+        If the type is another: such a step can't be a command.
+    """
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(h for h in get_args(hint) if h is not type(None))
+    flag = f"--{name.replace('_', '-')}"
+    shown = {"show_default": default is not None, "default": default, "help": text}
+    if get_origin(hint) is Literal:
+        return click.Option([flag], type=click.Choice(get_args(hint)), **shown)
+    if hint is bool:
+        return click.Option([f"{flag}/--no-{flag[2:]}"], **shown)
+    if hint in (int, float, str):
+        return click.Option([flag], type=hint, **shown)
+    raise TypeError(f"{name}: no option for the type {hint}")
+
+
+def run_argument() -> click.Argument:
+    """Return the argument RUN, the path of a run."""
+    return click.Argument(["run"], metavar="RUN.zarr")
+
+
+def overwrite_option() -> click.Option:
+    """Return the flag --overwrite."""
+    text = "Replace what the run holds for other parameters, and drop what depends on it."
+    return click.Option(["--overwrite"], is_flag=True, help=text)
+
+
+def documentation(function: Callable[..., Any]) -> tuple[str, str]:
+    """Return the first line of a docstring, and its text up to the parameters, as plain words."""
+    text = _plain(inspect.getdoc(function) or "")
+    first, _, rest = text.partition("\n\n")
+    return first, rest.split("\nParameters\n---", maxsplit=1)[0].strip()
+
+
+def parameter_helps(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the lines of a numpydoc ``Parameters`` section, by parameter."""
+    text = _plain(inspect.getdoc(function) or "")
+    section = re.search(r"Parameters\n-+\n(.*?)(?:\n\w[^\n]*\n-+\n|\Z)", text, re.DOTALL)
+    helps: dict[str, str] = {}
+    for names, body in re.findall(
+        r"^(\w[\w, ]*)\n((?:    .*\n?|\n)+)", (section[1] if section else "") + "\n", re.MULTILINE
+    ):
+        for name in names.split(", "):
+            helps[name] = " ".join(body.split())
+    return helps
+
+
+def _plain(text: str) -> str:
+    """Return a docstring without markup that a terminal can't show."""
+    text = re.sub(r":\w+:`~?([^`]*)`", r"\1", text).replace("``", "").replace("Computes.", "")
+    return re.sub(r" ?\[\d\]_", "", text)

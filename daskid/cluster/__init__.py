@@ -1,0 +1,5 @@
+"""Where a search runs: a client of a cluster that is there, or of one made for it."""
+
+from daskid.cluster.local import local
+
+__all__ = ["local"]

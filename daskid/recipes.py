@@ -1,0 +1,63 @@
+"""Compositions of steps: what most people run."""
+
+from typing import Literal
+
+import xarray as xr
+
+from daskid.estimators.dimension import gride, mle, twonn
+from daskid.estimators.neighbors import knn
+from daskid.io.store import save
+
+
+def analyze(
+    ds: xr.Dataset,
+    *,
+    k: int = 100,
+    metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
+    exclude: int = 0,
+    duplicates: Literal["merge", "keep"] = "merge",
+    store: str | None = None,
+    overwrite: bool = False,
+) -> xr.Dataset:
+    """Run every step that there is: neighbours, then the dimension over scales. Computes.
+
+    Parameters
+    ----------
+    ds
+        Holds ``rows``, see :func:`daskid.open_rows`.
+    k, metric, exclude, duplicates
+        As in :func:`daskid.knn`.
+    store
+        A run to write to, made if there is none; what it holds already is not
+        computed again. Without it results are in memory, estimates lazy.
+    overwrite
+        Replace what the run holds for other parameters.
+
+    Returns
+    -------
+    ``ds`` with the variables of ``knn``, ``twonn``, ``gride`` and ``mle``.
+
+    Raises
+    ------
+    SchemaError, ValueError, MemoryError, OSError
+        As the steps do.
+
+    Examples
+    --------
+    >>> import daskid
+    >>> ds = daskid.analyze(daskid.datasets.torus(1000, 3, seed=0), k=16)
+    >>> f"{float(ds.id_twonn):.1f}"
+    '3.0'
+    """
+    out = knn(
+        ds,
+        k=k,
+        metric=metric,
+        exclude=exclude,
+        duplicates=duplicates,
+        store=store,
+        overwrite=overwrite,
+    )
+    for step in (twonn, gride, mle):
+        out = step(out)
+    return out if store is None else save(out, store, overwrite=overwrite)
