@@ -1,6 +1,7 @@
 """Intrinsic dimension, density and landscape of data larger than memory, on Dask."""
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from daskid import config, datasets
 from daskid.estimators.dimension import gride, mle, twonn
@@ -11,6 +12,9 @@ from daskid.page import report, summary, table
 from daskid.recipes import analyze
 from daskid.variables import SchemaError
 
+if TYPE_CHECKING:
+    from daskid.cluster import connect
+
 __version__ = version("daskid")
 
 __all__ = [
@@ -18,6 +22,7 @@ __all__ = [
     "__version__",
     "analyze",
     "config",
+    "connect",
     "datasets",
     "gride",
     "knn",
@@ -30,3 +35,11 @@ __all__ = [
     "table",
     "twonn",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "connect":  # distributed is slow to import: only who makes a cluster waits for it
+        from daskid.cluster import connect
+
+        return connect
+    raise AttributeError(f"module 'daskid' has no attribute {name!r}")

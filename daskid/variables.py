@@ -186,15 +186,13 @@ def describe(
 ) -> dict[str, dict[str, Any]]:
     """Return the attributes that :func:`assign` gives to each of the outputs, by name."""
     outputs, inputs = tuple(outputs), tuple(inputs)
-    parameters = dict(parameters or {})
     step = outputs[0].step
+    given = json.dumps(dict(parameters or {}), sort_keys=True, default=_plain)
     record = {
         "step": step,
-        "parameters": json.dumps(parameters, sort_keys=True),
+        "parameters": given,
         "inputs": " ".join(i.name for i in inputs),
-        "fingerprint": tokenize(
-            step, sorted(parameters.items()), [fingerprint(ds[i.name]) for i in inputs]
-        ),
+        "fingerprint": identify(step, given, [fingerprint(ds[i.name]) for i in inputs]),
     }
     return {
         v.name: {
@@ -207,19 +205,37 @@ def describe(
     }
 
 
+def identify(step: str, parameters: str, inputs: Iterable[str]) -> str:
+    """Return the fingerprint of a step's results from its parameters and its inputs' ones."""
+    return str(tokenize(step, parameters, list(inputs)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"parameters: expected numbers, text or lists, got {type(value).__name__}")
+
+
 def drop_dependents(ds: xr.Dataset, names: set[str]) -> xr.Dataset:
     """Drop the variables ``names``, those of the same step, and all computed from them."""
     return ds.drop_vars(dependents(ds, names))
 
 
 def dependents(ds: xr.Dataset, names: set[str]) -> set[str]:
-    """Return those of ``names`` in ``ds``, and all variables computed from them."""
+    """Return those of ``names`` in ``ds``, those of their steps, and all that depends on them.
+
+    That is what was computed from them, and what lies along a dimension of a step's
+    own, such as ``neighbor``. Attributes are believed for declared variables only:
+    others may have inherited theirs.
+    """
     steps = {VARIABLES[n].step for n in names if n in VARIABLES} - {"open_rows"}
-    found = {str(n) for n in ds.variables if n in names or ds[n].attrs.get("step") in steps}
+    declared = {str(n): ds[n].attrs for n in ds.variables if n in VARIABLES}
+    found = {str(n) for n in ds.variables if n in names}
+    found |= {n for n, attrs in declared.items() if attrs.get("step") in steps}
     while True:
-        more = {
-            str(n) for n in ds.variables if found & set(str(ds[n].attrs.get("inputs", "")).split())
-        }
+        dims = {d for n in found & set(declared) for d in VARIABLES[n].dims} - set(rows.dims)
+        more = {n for n, attrs in declared.items() if found & set(str(attrs.get("inputs", "")).split())}
+        more |= {str(n) for n in ds.variables if n not in declared and dims & set(ds[n].dims)}
         if more <= found:
             return found
         found |= more

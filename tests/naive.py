@@ -89,3 +89,58 @@ def mle(distance, k):
     """Levina 2004 at each location; MacKay 2005: the mean is taken of the inverses."""
     local = [1 / (sum(math.log(r[k - 1] / r[j]) for j in range(k - 1)) / (k - 1)) for r in distance]
     return 1 / np.mean([1 / d for d in local])
+
+
+def distances(x, metric="euclidean", period=None, weight=None):
+    """The whole matrix, by differences in float64, the shorter way round each period."""
+    x = np.asarray(x, "f8")
+    difference = np.abs(x[:, np.newaxis] - x)
+    if period is not None:
+        period = np.asarray(period, "f8")
+        around = np.where(period > 0, np.abs(period - difference), np.inf)
+        difference = np.minimum(difference, around)
+    weight = np.ones(x.shape[1]) if weight is None else np.asarray(weight, "f8")
+    if metric == "euclidean":
+        return np.sqrt((weight * difference**2).sum(axis=-1))
+    terms = weight * difference
+    return terms.sum(axis=-1) if metric == "cityblock" else terms.max(axis=-1)
+
+
+def knn(
+    x,
+    k,
+    metric="euclidean",
+    period=None,
+    weight=None,
+    exclude=0,
+    frame=None,
+    trajectory=None,
+    duplicates="merge",
+):
+    """Sort whole rows of the whole matrix; (distance, index, location) of every sample."""
+    n = len(x)
+    matrix = distances(x, metric, period, weight)
+    # copies are at distance 0 in every feature that counts
+    same = distances(x, "chebyshev", period, weight) == 0
+    location = same.argmax(axis=1) if duplicates == "merge" else np.arange(n)
+    frame = np.arange(n) if frame is None else np.asarray(frame)
+    trajectory = np.zeros(n) if trajectory is None else np.asarray(trajectory)
+    distance, index = np.empty((n, k)), np.empty((n, k), int)
+    for i in range(n):
+        own = location[i]
+        allowed = [
+            j
+            for j in sorted(set(location))
+            if j != own
+            and (
+                exclude == 0
+                or trajectory[j] != trajectory[own]
+                or abs(frame[j] - frame[own]) > exclude
+            )
+        ]
+        if len(allowed) < k:
+            raise LookupError(f"{len(allowed)} neighbors of sample {i}, not {k}")
+        order = np.argsort(matrix[own, allowed], kind="stable")[:k]
+        index[i] = np.array(allowed)[order]
+        distance[i] = matrix[own, index[i]]
+    return distance, index, location

@@ -10,12 +10,13 @@ import xarray as xr
 from daskid import datasets, recipes
 from daskid.cli.steps import (
     documentation,
+    on_cluster,
     options,
     overwrite_option,
     parameter_helps,
     run_argument,
+    scheduler_option,
 )
-from daskid.cluster import local
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
 from daskid.page import report as write_report
@@ -71,10 +72,11 @@ def _open(source: str, run: str, overwrite: bool, **given: Any) -> None:
     click.echo(f"open: {source} opened as {run}", err=True)
 
 
-def _analyze(source: str, out: str, overwrite: bool, **given: Any) -> None:
+def _analyze(source: str, out: str, overwrite: bool, scheduler: str | None, **given: Any) -> None:
     opening, keywords = _split(given)
-    ds = open_rows(source, **opening)
-    ds = recipes.analyze(ds, store=out, overwrite=overwrite, **keywords)
+    with on_cluster(scheduler):
+        ds = open_rows(source, **opening)
+        ds = recipes.analyze(ds, store=out, overwrite=overwrite, **keywords)
     tell(ds)
     click.echo(f"\nrun:  {out}\npage: daskid report {out}")
 
@@ -116,10 +118,12 @@ def _report(run: str, out: str | None) -> None:
 
 
 def _demo(out: str, workers: int | None) -> None:
+    from daskid.cluster import connect
+
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     click.echo("alanine dipeptide in water, 20,000 frames of molecular dynamics at 300 K")
-    with local(workers):
+    with connect("local", workers=workers):
         for features, words in DEMO:
             click.echo(f"\n{words}")
             run = str(folder / f"{features}.zarr")
@@ -149,6 +153,7 @@ analyze = click.Command(
         *_source_options(),
         *options(recipes.analyze, without=("store", "overwrite")),
         overwrite_option(),
+        scheduler_option(),
     ],
     short_help="Open a source and run every step.",
     help=documentation(recipes.analyze)[0],

@@ -4,6 +4,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
@@ -19,17 +20,22 @@ def command(name: str, step: Callable[..., xr.Dataset]) -> click.Command:
     """Return the command of a step: opens the run, runs the step, saves."""
     keywords = list(inspect.signature(step).parameters)[1:]
 
-    def run(run: str, overwrite: bool, **given: Any) -> None:
+    def run(run: str, overwrite: bool, scheduler: str | None, **given: Any) -> None:
         into = {"store": run, "overwrite": overwrite} if "store" in keywords else {}
-        out = step(open_run(run), **given, **into)
-        save(out, run, overwrite=overwrite)
+        with on_cluster(scheduler):
+            save(step(open_run(run), **given, **into), run, overwrite=overwrite)
         click.echo(f"{name}: saved to {run}", err=True)
 
     summary, body = documentation(step)
     return click.Command(
         name,
         callback=run,
-        params=[run_argument(), *options(step, without=RUN_KEYWORDS), overwrite_option()],
+        params=[
+            run_argument(),
+            *options(step, without=RUN_KEYWORDS),
+            overwrite_option(),
+            scheduler_option(),
+        ],
         short_help=summary,
         help=f"{summary}\n\n{body}",
     )
@@ -77,6 +83,21 @@ def overwrite_option() -> click.Option:
     """Return the flag --overwrite."""
     text = "Replace what the run holds for other parameters, and drop what depends on it."
     return click.Option(["--overwrite"], is_flag=True, help=text)
+
+
+def scheduler_option() -> click.Option:
+    """Return the option --scheduler."""
+    text = "Run on a cluster: the address of its scheduler, a scheduler file, or local."
+    return click.Option(["--scheduler"], metavar="ADDRESS", help=text)
+
+
+def on_cluster(scheduler: str | None) -> AbstractContextManager[Any]:
+    """Return a context in which the cluster's client is the current one."""
+    if scheduler is None:
+        return nullcontext()
+    from daskid.cluster import connect
+
+    return connect(scheduler)
 
 
 def documentation(function: Callable[..., Any]) -> tuple[str, str]:

@@ -1,5 +1,5 @@
 """Where a search runs: a client of a cluster that is there, or of one made for it."""
 
-from daskid.cluster.local import local
+from daskid.cluster.clients import connect
 
-__all__ = ["local"]
+__all__ = ["connect"]

@@ -361,8 +361,7 @@ def _rank(name: str, value: Any, stored: int) -> int:
     remedy = f"choose one of these, or run knn with a larger k than {stored}"
     if value is None:
         return stored
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not 2 <= value <= stored:
+    if not isinstance(value, int | np.integer) or not 2 <= value <= stored:
         raise ValueError(
             f"{name}: expected an integer from 2 to {stored}, the neighbors stored, "
             f"got {value!r}: {remedy}"

@@ -1,21 +1,28 @@
 """Where a dataset came from: attributes that travel with it to the page."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
+
+from daskid.typing import Array
+
+LONGEST = 10_000
+"""Numbers of a keyword that are recorded one by one."""
 
 
 def stamp(
     field: xr.DataArray, source: object, shape: tuple[int, int], rows_gone: int, features_gone: int
 ) -> dict[str, Any]:
     """Return the attributes of a dataset made from ``field``."""
-    named = str(Path(source).resolve()) if isinstance(source, str | Path) else "in memory"
-    what = f"{named}, variable {field.name}" if field.name is not None else named
+    path = source if isinstance(source, str | Path) else field.encoding.get("source")
     return {
-        "source": what,
+        "source": "in memory" if path is None else str(Path(path).absolute()),
         "source_shape": " x ".join(f"{size} {dim}" for dim, size in field.sizes.items()),
         "rows_dropped": rows_gone,
         "features_dropped": features_gone,
@@ -23,3 +30,40 @@ def stamp(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **{a: field.attrs[a] for a in ("truth", "title", "references") if a in field.attrs},
     }
+
+
+def keywords(**given: Any) -> str:
+    """Return the keywords that were given, as JSON."""
+    used = {name: value for name, value in given.items() if value is not None and value is not False}
+    return json.dumps({name: _json(value) for name, value in used.items()}, sort_keys=True)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json(one) for key, one in value.items()}
+    if isinstance(value, str | int | float):
+        return value
+    numbers = np.asarray(value)
+    return numbers.tolist() if numbers.size <= LONGEST else f"{numbers.size} numbers"
+
+
+def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the attributes that JSON can hold; numpy values as Python ones."""
+    out = {}
+    for name, value in attrs.items():
+        simple = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+        try:
+            json.dumps(simple)
+        except (TypeError, ValueError):
+            simple = str(simple)
+        out[str(name)] = simple
+    return out
+
+
+def as_text(values: Array) -> Array:
+    """Return labels of any kind as variable-length strings, which Zarr keeps as they are."""
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
+    if values.dtype.kind == "O":
+        values = np.vectorize(str, otypes=[object])(values) if values.size else values
+    return values.astype(np.dtypes.StringDType())

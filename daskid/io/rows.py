@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import compute
 
 from daskid import variables as v
 from daskid.io import sources
+from daskid.io.provenance import as_text, keywords, stamp
 from daskid.io.store import lazy_rows
 from daskid.storage import rows as storage
 from daskid.typing import Array, Floats, Ints
 
 SAMPLE_NAMES = ("sample", "time", "frame")
-PerFeature = float | Sequence[float] | Mapping[str, float] | str | None
+RESERVED = set(v.VARIABLES) | {dim for variable in v.VARIABLES.values() for dim in variable.dims}
+"""Names that steps give a meaning: coordinates of the source that have one are renamed."""
+BLOCK_BYTES = 64 << 20
+Coords: TypeAlias = dict[str, tuple[str, Any, dict[Any, Any]]]
+PerFeature: TypeAlias = float | Sequence[float] | Mapping[str, float] | str | None
 
 
 def open_rows(
@@ -33,7 +38,8 @@ def open_rows(
     """Open samples as ``rows (sample, feature)``. *Computes* one pass over floating-point rows.
 
     Every dimension but the sample one becomes features; their coordinates go along, as
-    plain coordinates of ``feature``. The source is only ever read.
+    plain coordinates of ``feature`` (the labels of a dimension ``feature`` as ``name``, any
+    other whose name has a meaning here as ``source_...``). The source is only ever read.
 
     Parameters
     ----------
@@ -83,27 +89,35 @@ def open_rows(
     >>> ds.rows.shape, ds.lat.values
     ((3, 4), array([10., 10., 20., 20.]))
     """
+    given = keywords(
+        variable=variable, sample=sample, time=time, trajectory=trajectory,
+        period=period, weights=weights, drop_nonfinite=drop_nonfinite,
+    )  # fmt: skip
     field, reader = sources.resolve(source, variable)
+    field = field.rename({d: str(d) for d in field.dims if not isinstance(d, str)})
     dim = _sample_dim(field, sample)
     dtype = storage.native(field.dtype)
-    others = [str(d) for d in field.dims if d != dim]
-    shape = (field.sizes[dim], int(np.prod([field.sizes[d] for d in others], dtype=int)))
-    if shape[0] < 1 or shape[1] < 1:
-        raise ValueError(
-            f"source: expected samples and features, got {dict(field.sizes)}: nothing to analyze"
-        )
-    coords = _sample_coords(field, dim, time, trajectory) | _feature_coords(field, dim, others)
-    for given, what in ((period, v.period), (weights, v.weight)):
-        coords |= _per_feature(given, what, coords, shape[1])
+    shape = _shape(field, dim)
+    coords = _sample_coords(field, dim, time, trajectory) | _feature_coords(field, dim)
+    for numbers, what in ((period, v.period), (weights, v.weight)):
+        coords |= _per_feature(numbers, what, coords, shape[1])
     if reader is not None:
         reader = reader.along(field.get_axis_num(dim), shape, dtype)
-        rows = lazy_rows(reader, f"rows-{reader.identity()}")
+        rows = lazy_rows(reader)
     else:
-        rows = _flattened(field, dim, dtype)
-    dropped, columns = _nonfinite(rows, drop_nonfinite)
+        rows = _flattened(field, dim, shape, dtype)
+    dropped, columns = storage.NO_ROWS, None
+    if field.dtype.kind == "f":
+        dropped, columns = _nonfinite(rows, drop_nonfinite)
     if dropped.size or columns is not None:
         rows = _without(rows, reader, dropped, columns)
-    return _dataset(field, rows, coords, source, shape, dropped, columns)
+    kept = np.delete(np.arange(shape[0]), dropped)
+    features = np.arange(shape[1]) if columns is None else columns
+    return xr.Dataset(
+        {"rows": (v.rows.dims, rows, _rows_attrs(field, given))},
+        _kept(coords, {"sample": kept, "feature": features}, shape),
+        stamp(field, source, shape, dropped.size, shape[1] - features.size),
+    )
 
 
 def _sample_dim(field: xr.DataArray, sample: str | None) -> str:
@@ -115,17 +129,34 @@ def _sample_dim(field: xr.DataArray, sample: str | None) -> str:
     found = [d for d in dims if d in SAMPLE_NAMES]
     if len(found) != 1:
         raise ValueError(
-            f"sample: expected one dimension named {', '.join(SAMPLE_NAMES)}, got dimensions {dims}: "
-            f"choose one, e.g. sample={dims[0] if dims else 'sample'!r}"
+            f"sample: expected one dimension named {', '.join(SAMPLE_NAMES)}, "
+            f"got the dimensions {found or dims}: "
+            + (f"choose one, e.g. sample={dims[0]!r}" if dims else "give an array of samples")
         )
     return found[0]
 
 
+def _shape(field: xr.DataArray, dim: str) -> tuple[int, int]:
+    sizes = dict(field.sizes)
+    if any(size != size for size in sizes.values()):
+        raise ValueError(
+            f"source: expected known sizes, got {sizes}: compute the chunk sizes of its dask array"
+        )
+    n = sizes.pop(dim)
+    d = int(np.prod(list(sizes.values()), dtype=int))
+    if n < 1 or d < 1:
+        raise ValueError(
+            f"source: expected 1 sample and 1 feature or more, got {dict(field.sizes)}: "
+            "there is nothing to analyze"
+        )
+    return n, d
+
+
 def _sample_coords(
     field: xr.DataArray, dim: str, time: str | None, trajectory: str | None
-) -> dict[str, Any]:
-    along = {str(n): c for n, c in field.coords.items() if c.dims == (dim,)}
-    out = {}
+) -> Coords:
+    along = {str(n): c for n, c in field.coords.items() if c.dims == (dim,) and not _tuples(c)}
+    out: Coords = {}
     for given, name in ((time, "time"), (trajectory, "trajectory")):
         if given is not None and given not in along:
             raise ValueError(
@@ -133,109 +164,134 @@ def _sample_coords(
             )
         chosen = given or (name if name in along else None)
         if chosen is not None:
-            out[name] = ("sample", along.pop(chosen).data, field[chosen].attrs)
-    for name, coordinate in along.items():
-        free = f"{name}_id" if name in ("sample", "feature") else name
-        if free not in ("row", *out):
-            out[free] = ("sample", coordinate.data, coordinate.attrs)
+            out[name] = ("sample", _values(along[chosen]), along[chosen].attrs)
+    for name in set(along) - {time or "time", trajectory or "trajectory"}:
+        out[_free(name)] = ("sample", _values(along[name]), along[name].attrs)
     return out
 
 
-def _feature_coords(field: xr.DataArray, dim: str, others: list[str]) -> dict[str, Any]:
-    shape = field.isel({dim: 0}, drop=True).reset_coords(drop=True).variable
-    out = {}
-    for name, coordinate in field.coords.items():
-        if coordinate.ndim and set(coordinate.dims) <= set(others):
-            full = coordinate.variable.set_dims(shape.sizes).transpose(*others)
-            free = "name" if name in ("feature", "sample") else str(name)
-            values = full.data if free not in ("period", "weight") else np.asarray(full.data, "f8")
-            out[free] = ("feature", values.reshape(-1), coordinate.attrs)
-    out.pop("column", None)
+def _free(name: str) -> str:
+    return f"source_{name}" if name in RESERVED else name
+
+
+def _tuples(coordinate: xr.DataArray) -> bool:
+    """Return whether it is the index of several levels, which are coordinates themselves."""
+    return coordinate.dims == (coordinate.name,) and coordinate.to_index().nlevels > 1
+
+
+def _values(coordinate: xr.DataArray) -> Any:
+    return as_text(coordinate.values) if coordinate.dtype.kind in "OS" else coordinate.data
+
+
+def _feature_coords(field: xr.DataArray, dim: str) -> Coords:
+    sizes = {str(d): size for d, size in field.sizes.items() if d != dim}
+    out: Coords = {}
+    for label, coordinate in field.coords.items():
+        if not coordinate.ndim or not set(coordinate.dims) <= set(sizes) or _tuples(coordinate):
+            continue
+        name = str(label)
+        if name == "feature" and "name" not in field.coords:
+            free = "name"
+        elif name in ("period", "weight") and coordinate.dtype.kind in "fiub":
+            free = name
+        else:
+            free = _free(name)
+        full = xr.Variable(coordinate.dims, _values(coordinate)).set_dims(sizes).transpose(*sizes)
+        out[free] = ("feature", full.data.reshape(-1), coordinate.attrs)
     return out
 
 
-def _per_feature(
-    given: PerFeature, what: v.Variable, coords: dict[str, Any], features: int
-) -> dict[str, Any]:
-    if given is None:
-        if what.name not in coords:
-            return {}
-        values = np.asarray(coords[what.name][1], "f8")
-    elif isinstance(given, str):
-        if given not in coords or coords[given][0] != "feature":
-            names = sorted(n for n, c in coords.items() if c[0] == "feature")
-            raise ValueError(
-                f"{what.name}: expected the name of a coordinate along the features, "
-                f"one of {names}, got {given!r}"
-            )
-        values = np.asarray(coords[given][1], "f8")
+def _per_feature(given: PerFeature, what: v.Variable, coords: Coords, features: int) -> Coords:
+    argument = "weights" if what is v.weight else what.name
+    if given is None and what.name not in coords:
+        return {}
+    if given is None or isinstance(given, str):
+        values = _floats(_coordinate(given or what.name, argument, coords), argument)
     elif isinstance(given, Mapping):
-        values = _by_name(given, what, coords, features)
+        values = _by_name(given, 1.0 if what is v.weight else 0.0, argument, coords, features)
     else:
-        values = np.asarray(given, "f8")
-        if values.ndim == 0 and not values > 0:
-            raise ValueError(f"{what.name}: expected a positive number, got {given!r}")
-        values = np.broadcast_to(values, (features,)) if values.ndim == 0 else values
-    _check_values(values, what, features)
-    return {what.name: ("feature", values, {"long_name": what.long_name})}
-
-
-def _by_name(
-    given: Mapping[str, float], what: v.Variable, coords: dict[str, Any], features: int
-) -> Floats:
-    names = [str(n) for n in np.asarray(coords["name"][1])] if "name" in coords else []
-    unknown = sorted(set(given) - set(names))
-    if unknown:
-        raise ValueError(
-            f"{what.name}: expected names of features, of {names[:10]}, got {unknown}: "
-            "give one number for each feature instead"
-        )
-    default = 0.0 if what is v.period else 1.0
-    return np.array([given.get(n, default) for n in names] or [default] * features)
-
-
-def _check_values(values: Floats, what: v.Variable, features: int) -> None:
+        values = _floats(given, argument)
+        if values.ndim == 0:
+            if not values > 0:
+                raise ValueError(
+                    f"{argument}: expected a number above 0, got {given!r}: leave it out for none"
+                )
+            values = np.full(features, values)
     if values.shape != (features,):
         raise ValueError(
-            f"{what.name}: expected {features} numbers, one a feature, got {values.shape}"
+            f"{argument}: expected {features} numbers, one a feature, got shape {values.shape}"
         )
     bad = ~np.isfinite(values) | (values < 0)
     if bad.any():
         f = int(np.flatnonzero(bad)[0])
         raise ValueError(
-            f"{what.name}: expected finite numbers, 0 or more, got {values[f]:g} for feature {f}"
+            f"{argument}: expected finite numbers, 0 or more, got {values[f]:g} for feature {f}"
         )
-    if what is v.weight and not (values > 0).any():
-        raise ValueError("weight: expected a positive number for some feature, got 0 for all")
+    if what is v.weight and not values.any():
+        raise ValueError(f"{argument}: expected a number above 0 for some feature, got 0 for all")
+    return {what.name: ("feature", values, {"long_name": what.long_name})}
 
 
-def _flattened(field: xr.DataArray, dim: str, dtype: str) -> da.Array:
-    others = [d for d in field.dims if d != dim]
-    data = field.transpose(dim, *others).data
+def _floats(values: Any, argument: str) -> Floats:
+    try:
+        return np.asarray(values, "f8")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument}: expected numbers, got {values!r}") from error
+
+
+def _coordinate(name: str, argument: str, coords: Coords) -> Any:
+    if name not in coords or coords[name][0] != "feature":
+        names = sorted(n for n, (dim, *_) in coords.items() if dim == "feature")
+        raise ValueError(
+            f"{argument}: expected the name of a coordinate along the features, "
+            f"one of {names}, got {name!r}"
+        )
+    return coords[name][1]
+
+
+def _by_name(
+    given: Mapping[str, float], default: float, argument: str, coords: Coords, features: int
+) -> Floats:
+    labels = [
+        values for _, (dim, values, _) in sorted(coords.items(), key=lambda item: item[0] != "name")
+        if dim == "feature" and values.dtype.kind in "UT"
+    ]  # fmt: skip
+    names = [str(n) for n in np.asarray(labels[0])] if labels else []
+    unknown = sorted(map(str, set(given) - set(names)))
+    if unknown:
+        raise ValueError(
+            f"{argument}: expected names of features, of {names[:10]}, got {unknown}: "
+            "give one number for each feature instead"
+        )
+    return _floats([given.get(n, default) for n in names] or [default] * features, argument)
+
+
+def _flattened(field: xr.DataArray, dim: str, shape: tuple[int, int], dtype: str) -> da.Array:
+    """Return lazy rows, every block with all features."""
+    data = field.transpose(dim, ...).data
+    size = np.dtype(dtype).itemsize
     if not isinstance(data, da.Array):
-        data = np.ascontiguousarray(data).reshape(data.shape[0], -1).astype(dtype, copy=False)
-        rows = storage.block_rows(data.shape, data.dtype.itemsize, 1)
-        return da.from_array(data, chunks=(rows, -1))
-    whole = data.rechunk({axis: -1 for axis in range(1, data.ndim)})
-    return whole.reshape(data.shape[0], -1).astype(dtype)
+        data = np.ascontiguousarray(data).reshape(shape).astype(dtype, copy=False)
+        return da.from_array(data, chunks=(storage.block_rows(shape, size, 1), -1))
+    most = min(max(data.chunks[0]), storage.block_rows(shape, size, 1, BLOCK_BYTES))
+    whole = data.rechunk({0: most, **{axis: -1 for axis in range(1, data.ndim)}})
+    flat: da.Array = whole.reshape(shape).astype(dtype)
+    return flat
 
 
 def _nonfinite(rows: da.Array, drop: bool) -> tuple[Ints, Ints | None]:
     """Return the rows to leave out, and the features to keep (None: all)."""
-    if rows.dtype.kind != "f":
-        return storage.NO_ROWS, None
-    bad = da.map_blocks(_bad_in_rows, rows, dtype="i8", drop_axis=1)
-    finite = da.reduction(
-        rows, chunk=_finite_columns, aggregate=_any_columns, axis=0, dtype=bool, concatenate=True
+    bad, finite = compute(
+        da.map_blocks(_bad_in_rows, rows, dtype="i8", drop_axis=1),
+        da.reduction(rows, _finite, _any, axis=0, dtype=bool, meta=np.zeros(0, bool)),
     )
-    if rows.numblocks[1] > 1:
-        rows = rows.rechunk({1: -1})
-        return _nonfinite(rows, drop)
-    bad, finite = dask.compute(bad, finite)
     columns = None if finite.all() else np.flatnonzero(finite)
-    if columns is not None and columns.size == 0:
-        raise ValueError("rows: expected finite values, got NaN or infinity in every feature")
     wrong = np.flatnonzero(bad > np.count_nonzero(~finite))
+    if columns is not None and columns.size == 0:
+        raise ValueError(
+            "rows: expected finite values, got NaN or infinity in every feature of every row: "
+            "mend the source, or choose another variable"
+        )
     if wrong.size and not drop:
         first = ", ".join(map(str, wrong[:5])) + (", ..." if wrong.size > 5 else "")
         raise ValueError(
@@ -243,51 +299,49 @@ def _nonfinite(rows: da.Array, drop: bool) -> tuple[Ints, Ints | None]:
             f"rows (first: {first}): mend them, or leave them out with drop_nonfinite=True"
         )
     if wrong.size == bad.size:
-        raise ValueError("rows: expected finite values, got NaN or infinity in every row")
+        raise ValueError(
+            "rows: expected finite values, got NaN or infinity in every row: "
+            "leave out the features that have them"
+        )
     return wrong, columns
 
 
 def _bad_in_rows(block: Array) -> Array:
-    return np.count_nonzero(~np.isfinite(block), axis=1)
+    return np.asarray(np.count_nonzero(~np.isfinite(block), axis=1))
 
 
-def _finite_columns(block: Array, axis: Any, keepdims: bool) -> Array:
-    return np.isfinite(block).any(axis=axis, keepdims=keepdims)
+def _finite(block: Array, axis: Any, keepdims: bool) -> Array:
+    return np.asarray(np.isfinite(block).any(axis=axis, keepdims=keepdims))
 
 
-def _any_columns(block: Array, axis: Any, keepdims: bool) -> Array:
-    return np.asarray(block).any(axis=axis, keepdims=keepdims)
+def _any(found: Array, axis: Any, keepdims: bool) -> Array:
+    return np.asarray(np.any(found, axis=axis, keepdims=keepdims))
 
 
 def _without(
     rows: da.Array, reader: storage.RowReader | None, dropped: Ints, columns: Ints | None
 ) -> da.Array:
     if reader is not None:
-        reader = reader.without(dropped, columns)
-        return lazy_rows(reader, f"rows-{reader.identity()}")
-    kept = np.delete(np.arange(rows.shape[0]), dropped)
-    return rows[kept] if columns is None else rows[kept][:, columns]
+        return lazy_rows(reader.without(dropped, columns))
+    if dropped.size:
+        rows = rows[np.delete(np.arange(rows.shape[0]), dropped)]
+    return rows if columns is None else rows[:, columns]
 
 
-def _dataset(
-    field: xr.DataArray,
-    rows: da.Array,
-    coords: dict[str, Any],
-    source: object,
-    shape: tuple[int, int],
-    dropped: Ints,
-    columns: Ints | None,
-) -> xr.Dataset:
-    from daskid.io.provenance import stamp
+def _rows_attrs(field: xr.DataArray, given: str) -> dict[str, Any]:
+    kept = {a: field.attrs[a] for a in ("units", "long_name") if a in field.attrs}
+    record = {"step": v.rows.step, "parameters": given}
+    return {"long_name": v.rows.long_name, **kept, **record}
 
-    kept = np.delete(np.arange(shape[0]), dropped)
-    keep = {"sample": kept, "feature": np.arange(shape[1]) if columns is None else columns}
-    coords = {n: (d, values[keep[d]], attrs) for n, (d, values, attrs) in coords.items()}
-    coords["row"] = ("sample", kept, {"long_name": v.row.long_name})
-    coords["column"] = ("feature", keep["feature"], {"long_name": v.column.long_name})
-    attrs = {a: field.attrs[a] for a in ("units", "long_name") if a in field.attrs}
-    return xr.Dataset(
-        {"rows": (v.rows.dims, rows, {"long_name": v.rows.long_name, **attrs})},
-        coords,
-        stamp(field, source, shape, dropped.size, shape[1] - keep["feature"].size),
-    )
+
+def _kept(coords: Coords, kept: dict[str, Ints], shape: tuple[int, int]) -> Coords:
+    """Return the coordinates of what was kept, with the numbers that it has in the source."""
+    full = dict(zip(("sample", "feature"), shape, strict=True))
+    out = {
+        name: (dim, values if kept[dim].size == full[dim] else values[kept[dim]], attrs)
+        for name, (dim, values, attrs) in coords.items()
+    }
+    for variable in (v.row, v.column):
+        (dim,) = variable.dims
+        out[variable.name] = (dim, kept[dim], {"long_name": variable.long_name})
+    return out

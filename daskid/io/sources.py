@@ -1,6 +1,7 @@
 """What a source is: one array with named dimensions, and a reader if it is at rest."""
 
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,15 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.errors import GroupNotFoundError
 
 from daskid.storage import run
-from daskid.storage.rows import RowReader, native
+from daskid.storage.rows import RowReader, native, opened
+
+TAKEN = "a Zarr array or group, a .npy or .npz file"
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def resolve(
@@ -22,33 +28,44 @@ def resolve(
     The reader still reads along the first axis, see :meth:`RowReader.along`.
     """
     if isinstance(source, xr.DataArray):
+        if variable not in (None, source.name):
+            raise ValueError(f"variable: expected none for a DataArray, got {variable!r}")
         return source, None
     if isinstance(source, xr.Dataset):
-        return source[_choose(source, variable, "the dataset")], None
+        names = [str(n) for n, x in source.data_vars.items() if x.ndim]
+        return source[_choose(names, source.variables, variable, "the dataset")], None
     if not isinstance(source, str | Path):
         raise TypeError(
             f"source: expected a path, a DataArray or a Dataset, got {type(source).__name__}: "
             "wrap arrays as xarray.DataArray(x, dims=('sample', 'feature'))"
         )
-    path = str(source)
-    if not Path(path).exists():
-        raise FileNotFoundError(f"source: expected a Zarr or .npy path, got {path!r}: nothing there")
-    if path.endswith(".npy"):
+    path = Path(source).absolute()
+    if not path.exists():
+        raise FileNotFoundError(
+            f"source: expected the path of {TAKEN}, got {str(source)!r}: nothing there"
+        )
+    if path.suffix == ".npy":
         return _from_npy(path, variable)
-    if path.endswith(".npz"):
+    if path.suffix == ".npz":
         return _from_npz(path, variable), None
     return _from_zarr(path, variable)
 
 
-def _choose(ds: xr.Dataset, variable: str | None, where: str) -> str:
-    names = [str(n) for n, x in ds.data_vars.items() if x.ndim]
+def _choose(
+    names: list[str], there: Collection[Any], variable: str | None, where: str, remedy: str = ""
+) -> str:
     if variable is not None:
-        if variable not in ds.variables:
+        if variable not in there:
             raise ValueError(f"variable: expected one of {names} in {where}, got {variable!r}")
         return variable
     if "rows" in names:
         return "rows"
-    if len(names) != 1:
+    if not names:
+        raise ValueError(
+            f"variable: expected an array with a sample dimension in {where}, got none"
+            + (remedy or ": give another source")
+        )
+    if len(names) > 1:
         raise ValueError(f"variable: expected one, {where} has {names}: choose one of them")
     return names[0]
 
@@ -61,78 +78,193 @@ def _named(shape: tuple[int, ...], dims: Iterable[Any] | None) -> tuple[str, ...
     return tuple(default[: len(shape)])
 
 
-def _from_npy(path: str, variable: str | None) -> tuple[xr.DataArray, RowReader]:
+def _lazy(data: Any, dims: Iterable[Any] | None, name: str | None = None) -> xr.DataArray:
+    """Return an array at rest as a DataArray; an empty one has nothing to be read."""
+    array = da.from_array(data, name=False) if data.size else np.empty(data.shape, data.dtype)
+    return xr.DataArray(xr.Variable(_named(data.shape, dims), array), name=name)
+
+
+def _from_npy(path: Path, variable: str | None) -> tuple[xr.DataArray, RowReader]:
     if variable is not None:
         raise ValueError(f"variable: expected none for a .npy file, got {variable!r}")
-    data = np.load(path, mmap_mode="r", allow_pickle=False)
-    native(data.dtype)
-    field = xr.DataArray(da.from_array(data, name=False), dims=_named(data.shape, None), name=None)
-    field.name = None
-    return field, RowReader(path, "", (0, 0), "float64")
+    with path.open("rb") as file:
+        shape, dtype = _header(file, path)
+    data = np.empty(shape, dtype) if 0 in shape else _memory_map(path)
+    return _lazy(data, None), RowReader(str(path), "", (0, 0), "float64")
 
 
-def _from_npz(path: str, variable: str | None) -> xr.DataArray:
-    with np.load(path, allow_pickle=False) as file:
-        names = [n for n in file.files if file[n].ndim] if variable is None else file.files
-        if variable not in file.files and (variable is not None or len(names) != 1):
-            raise ValueError(
-                f"variable: expected one of {names} in {path!r}, got {variable!r}: choose one"
-            )
-        data = file[variable or names[0]]
-    return xr.DataArray(data, dims=_named(data.shape, None), name=variable or names[0])
-
-
-def _from_zarr(path: str, variable: str | None) -> tuple[xr.DataArray, RowReader]:
-    if run.is_run(path):
-        raise ValueError(f"source: {path!r} is a run of daskid: open it with daskid.open_run")
+def _memory_map(path: Path) -> Any:
     try:
-        node = zarr.open(path, mode="r")
-    except (FileNotFoundError, GroupNotFoundError) as error:
-        raise FileNotFoundError(
-            f"source: expected a Zarr array or group, a .npy or .npz file, got {path!r}"
-        ) from error
-    if isinstance(node, zarr.Array):
-        if variable is not None:
-            raise ValueError(f"variable: expected none for a Zarr array, got {variable!r}")
-        dims = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS")
-        field = xr.DataArray(
-            da.from_array(node, name=False), dims=_named(node.shape, dims), attrs=dict(node.attrs)
+        return opened(str(path), "")
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _header(file: Any, path: Path | str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of a ``.npy`` file, without a look at the values."""
+    try:
+        shape, _, dtype = HEADERS[np.lib.format.read_magic(file)](file)
+    except (KeyError, ValueError) as error:
+        raise _damaged(path, error) from error
+    native(dtype)
+    return shape, dtype
+
+
+def _damaged(path: Path | str, error: Exception) -> ValueError:
+    return ValueError(
+        f"source: expected an array in numpy's format, got {str(path)!r}, which can't be read "
+        f"({error}): write it again with numpy.save or numpy.savez"
+    )
+
+
+def _from_npz(path: Path, variable: str | None) -> xr.DataArray:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [n.removesuffix(".npy") for n in archive.namelist()]
+            name = _choose(members, members, variable, repr(str(path)))
+            with archive.open(f"{name}.npy") as file:
+                _header(file, f"{path}/{name}")
+            with archive.open(f"{name}.npy") as file:
+                data = np.lib.format.read_array(file, allow_pickle=False)
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise _damaged(path, error) from error
+    return xr.DataArray(data, dims=_named(data.shape, None), name=name)
+
+
+def _from_zarr(path: Path, variable: str | None) -> tuple[xr.DataArray, RowReader | None]:
+    if run.is_run(str(path)):
+        raise ValueError(
+            f"source: expected {TAKEN}, got the run {str(path)!r}: open it with daskid.open_run"
         )
-        field.name = None
-        return field, RowReader(path, "", (0, 0), "float64")
-    return _from_group(path, node, variable)
+    try:
+        node = zarr.open(str(path), mode="r")
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"source: expected {TAKEN}, got {str(path)!r}, which is none of these: "
+            "open it with xarray and give the Dataset"
+        ) from error
+    if isinstance(node, zarr.Group):
+        return _from_group(path, node, variable)
+    if variable is not None:
+        raise ValueError(f"variable: expected none for a Zarr array, got {variable!r}")
+    if _dims(node) and (group := _group_of(path)) is not None:
+        return _from_group(path.parent, group, path.name)
+    return _alone(path, node, None)
+
+
+def _group_of(path: Path) -> zarr.Group | None:
+    if run.is_run(str(path.parent)):
+        return None
+    try:
+        return zarr.open_group(str(path.parent), mode="r")
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _dims(array: zarr.Array[Any]) -> tuple[str, ...] | None:
+    """Return the dimension names of an array, None if it lacks some."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+        return None
+    return tuple(map(str, names))
+
+
+def _alone(
+    path: Path, array: zarr.Array[Any], name: str | None
+) -> tuple[xr.DataArray, RowReader | None]:
+    """Return an array without coordinates, decoded as its own attributes say."""
+    raw = _lazy(array, _dims(array), name)
+    raw.attrs = {k: a for k, a in array.attrs.items() if k != "_ARRAY_DIMENSIONS"}
+    if isinstance(raw.attrs.get("_FillValue"), str):  # how xarray writes NaN
+        del raw.attrs["_FillValue"]
+    named = raw.to_dataset(name=name or "rows")
+    field = xr.decode_cf(named, decode_times=False, decode_coords=False)[name or "rows"]
+    return field.rename(name), _reader(path, "", field, array.dtype)
 
 
 def _from_group(
-    path: str, group: zarr.Group, variable: str | None
-) -> tuple[xr.DataArray, RowReader]:
+    path: Path, group: zarr.Group, variable: str | None
+) -> tuple[xr.DataArray, RowReader | None]:
     arrays = {name: array for name, array in group.arrays() if array.ndim}
-    unnamed = variable or (next(iter(arrays)) if len(arrays) == 1 else None)
-    if unnamed in arrays and not _has_dims(arrays[unnamed]):
-        field, reader = _from_zarr(str(Path(path) / unnamed), None)
-        return field.rename(unnamed), reader
+    dims = {name: _dims(array) for name, array in arrays.items()}
+    only = variable or (next(iter(arrays)) if len(arrays) == 1 else None)
+    if only in arrays and dims[only] is None:
+        return _alone(path / only, arrays[only], only)
+    ds = _opened_group(path, arrays, dims, variable)
+    unnamed = [name for name, found in dims.items() if found is None]
+    names = [str(n) for n, x in ds.data_vars.items() if x.ndim] + unnamed
+    groups = sorted(name for name, _ in group.groups())
+    remedy = f", but the groups {groups}: give the path of one of them" if groups else ""
+    name = _choose(names, [*ds.variables, *unnamed], variable, repr(str(path)), remedy)
+    if name in unnamed:
+        return _alone(path / name, arrays[name], name)
+    return ds[name], _reader(path, name, ds[name], arrays[name].dtype)
+
+
+def _opened_group(
+    path: Path,
+    arrays: dict[str, zarr.Array[Any]],
+    dims: dict[str, tuple[str, ...] | None],
+    variable: str | None,
+) -> xr.Dataset:
+    """Return the arrays of a group that go together, or with ``variable``."""
+    sizes = {
+        name: dict(zip(found, arrays[name].shape, strict=True))
+        for name, found in dims.items()
+        if found is not None
+    }
+    mine = sizes.get(variable or "", {})
+    other = {n for n, found in sizes.items() if any(found[d] != mine.get(d, found[d]) for d in found)}
+    timedelta = {n: str(a.attrs.get("dtype", "")).startswith("timedelta") for n, a in arrays.items()}
     try:
-        ds = xr.open_zarr(path, consolidated=False, chunks={})
+        ds: xr.Dataset = xr.open_zarr(
+            path,
+            consolidated=False,
+            chunks={},
+            drop_variables=[*other, *(set(arrays) - set(sizes))],
+            decode_timedelta=timedelta,  # not for their units: distances may be in days
+        )
     except (ValueError, KeyError) as error:
         raise ValueError(
-            f"variable: expected a choice, {path!r} has the arrays {sorted(arrays)} "
-            "without common dimension names: choose one of them"
+            f"variable: expected a choice, {str(path)!r} has the arrays {sorted(arrays)}, "
+            f"which don't go together ({error}): choose one of them"
         ) from error
-    name = _choose(ds, variable, repr(path))
-    encoding = ds[name].encoding
-    reader = RowReader(
-        path,
-        name,
-        (0, 0),
-        "float64",
-        fill=encoding.get("_FillValue", encoding.get("missing_value")),
-        scale=encoding.get("scale_factor"),
-        offset=encoding.get("add_offset"),
-    )
-    return ds[name], reader
+    return ds
 
 
-def _has_dims(array: zarr.Array[Any]) -> bool:
-    return bool(
-        getattr(array.metadata, "dimension_names", None) or "_ARRAY_DIMENSIONS" in array.attrs
-    )
+def _reader(path: Path, array: str, field: xr.DataArray, raw: np.dtype[Any]) -> RowReader | None:
+    """Return the reader that decodes as xarray does, None if it can't."""
+    encoding = field.encoding
+    scale, offset = (_number(encoding.get(key)) for key in ("scale_factor", "add_offset"))
+    fills = {repr(encoding[key]): encoding[key] for key in FILLS if key in encoding}
+    fill = _number(next(iter(fills.values()), None))
+    if len(fills) > 1 or "_Unsigned" in encoding or field.dtype.kind not in "fiub":
+        return None
+    if (scale is not None or offset is not None) and field.dtype != np.dtype(native(field.dtype)):
+        return None
+    if fill is not None and not _exact(fill, raw):
+        return None
+    return RowReader(
+        str(path), array, (0, 0), "float64", fill=fill if fill == fill else None,
+        scale=scale, offset=offset,
+    )  # fmt: skip
+
+
+FILLS = ("_FillValue", "missing_value")
+
+
+def _number(value: Any) -> Any:
+    """Return a Python number; None stays."""
+    return np.asarray(value).item() if value is not None and np.ndim(value) == 0 else value
+
+
+def _exact(fill: Any, dtype: np.dtype[Any]) -> bool:
+    """Return whether a fill value is one number that the dtype holds."""
+    if not isinstance(fill, int | float):
+        return False
+    if fill != fill:
+        return True
+    try:
+        return bool(dtype.type(fill) == fill)
+    except (OverflowError, TypeError, ValueError):
+        return False

@@ -1,8 +1,8 @@
 """Distances between rows, exact: the same bits whatever asked for them.
 
 Terms are added in 32 lanes (feature f in lane f mod 32) and the lanes in one
-fixed tree, in float64 on differences of the rows as given. A *reduced* distance
-orders as the distance does: the squared one for the Euclidean metric.
+fixed tree, in float64 on differences of the rows as given. The *reduced* distance
+is the squared one for the Euclidean metric, the distance itself for the others.
 """
 
 from typing import NamedTuple
@@ -27,6 +27,15 @@ METRICS: dict[str, Metric] = {
     "cityblock": Metric(ABSOLUTE),
     "chebyshev": Metric(LARGEST),
 }
+
+
+@jit
+def distance_of(
+    x: Array, y: Array, combine: int, period: Floats, weight: Floats, lanes: Floats
+) -> float:
+    """Return the distance of two (d,) rows; parameters of :func:`reduced_distance`."""
+    reduced = reduced_distance(x, y, combine, period, weight, lanes)
+    return float(np.sqrt(reduced)) if combine == SQUARE else reduced
 
 
 @jit
@@ -92,6 +101,9 @@ def _add_terms(
         lanes[lane] = max(lanes[lane], term) if combine == LARGEST else lanes[lane] + term
 
 
-def distance_of(reduced: Floats, combine: int) -> Floats:
-    """Return the distances of reduced distances."""
-    return np.sqrt(reduced) if combine == SQUARE else reduced
+def largest_reduced(distance: Floats, combine: int) -> Floats:
+    """Return what reduced distances don't exceed if their distances don't exceed these.
+
+    Several squares have the same root, up to two roundings away.
+    """
+    return distance**2 * (1 + 4 * float(np.finfo("f8").eps)) if combine == SQUARE else distance

@@ -1,8 +1,8 @@
 """The k nearest locations of rows, exact, block of rows against block of rows.
 
-Candidates are selected by bounds (one matrix product a tile, or direct sums),
-then their distances are computed again by differences in float64. Lists are
-sorted by reduced distance, then by index; free slots hold ``(inf, -1)``: the
+Candidates are selected by bounds of reduced distances (one matrix product a tile,
+or direct sums), then their distances are computed by differences in float64.
+Lists are sorted by distance, then by location; free slots hold ``(inf, -1)``: the
 result does not depend on the order, size or number of blocks.
 """
 
@@ -13,12 +13,14 @@ import numpy as np
 
 from daskid.kernels import selection
 from daskid.kernels._jit import jit
-from daskid.kernels.metrics import LANES, SQUARE, reduced_distance
+from daskid.kernels.metrics import LANES, SQUARE, distance_of, largest_reduced
 from daskid.typing import Array, Floats, Ints
 
 X_TILE, Y_TILE = 256, 512
 DIRECT_BELOW = 3
 """Up to so many features, direct sums are faster than a matrix product."""
+SPARE = 64
+"""Candidates of a row beside twice its list: room for what rounding can't tell apart."""
 LARGEST_FLOAT32 = 1 << 20
 """From so many features on, rounding in float32 is as large as distances."""
 
@@ -49,9 +51,9 @@ class Block(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """Neighbour lists, both (n, k): reduced distances and location numbers."""
+    """Neighbour lists, both (n, k): distances and location numbers."""
 
-    reduced: Floats
+    distance: Floats
     location: Ints
 
 
@@ -94,7 +96,7 @@ def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
         todo = np.concatenate([_update_rows(lists, x, part, y, space, tiles) for part in parts])
         if todo.size == 0:
             return
-    compare_all(lists.reduced, lists.location, todo, x.rows, x.who, y.rows, y.who, *_rule(space))
+    compare_all(lists.distance, lists.location, todo, x.rows, x.who, y.rows, y.who, *_rule(space))
 
 
 def _dtypes(space: Space, features: int) -> list[type | None]:
@@ -113,7 +115,7 @@ def rounding(features: int, dtype: type) -> tuple[float, float]:
     The first is relative to the sum of the two squared norms. With the unit
     roundoffs u of ``dtype`` and v of float64, the product loses d u; the cast, the
     shrunk norms and their sum 11 u; centering 12 v, the norms (d + 1) v and the
-    reduced distance itself (d / 16 + 20) v; the rest is for terms of second order.
+    reduced distance and its root (d / 16 + 28) v; the rest is for second order.
     """
     u, v = float(np.finfo(dtype).eps) / 2, float(np.finfo("f8").eps) / 2
     product = (features + 32) * u
@@ -177,18 +179,18 @@ def direct_tiles(y: Block, space: Space) -> Tiles:
 def _update_rows(lists: Lists, x: Block, part: Ints, y: Block, space: Space, tiles: Tiles) -> Ints:
     """Update the lists of some rows of ``x``; return those that overflowed."""
     k = lists.location.shape[1]
-    capacity = 2 * k + 64
+    capacity = 2 * k + SPARE
     rows, who = x.rows[part], np.ascontiguousarray(x.who[:, part])
     bound, column = np.empty((part.size, 2, capacity)), np.empty((part.size, capacity), np.int64)
     count = np.zeros(part.size, np.int64)
-    limit = lists.reduced[part, k - 1] * tiles.units
+    limit = largest_reduced(lists.distance[part, k - 1], space.combine) * tiles.units
     for tile in tiles.of(rows):
         y_who = np.ascontiguousarray(y.who[:, tile.first : tile.first + tile.low.shape[1]])
         selection.keep_candidates(
             *tile[1:], who, y_who, space.exclude, tile.first, k, limit, bound, column, count,
         )  # fmt: skip
     merge_candidates(
-        lists.reduced, lists.location, part, bound, column, count, limit,
+        lists.distance, lists.location, part, bound, column, count, limit,
         rows, y.rows, y.who, *_rule(space)[:3],
     )  # fmt: skip
     return part[count < 0]
@@ -196,8 +198,8 @@ def _update_rows(lists: Lists, x: Block, part: Ints, y: Block, space: Space, til
 
 @jit
 def merge_candidates(
-    reduced: Floats,
-    index: Ints,
+    distance: Floats,
+    location: Ints,
     part: Ints,
     bound: Floats,
     column: Ints,
@@ -214,7 +216,7 @@ def merge_candidates(
 
     Parameters
     ----------
-    reduced, index
+    distance, location
         (N, k) lists, updated in place in the rows ``part``.
     bound, column, count, limit
         As in :func:`daskid.kernels.selection.keep_candidates`; rows with a count
@@ -225,7 +227,7 @@ def merge_candidates(
     combine, period, weight
         As in :func:`daskid.kernels.metrics.reduced_distance`.
     """
-    k = index.shape[1]
+    k = location.shape[1]
     lanes = np.empty(LANES)
     for i in range(part.size):
         if count[i] < 0:
@@ -233,31 +235,31 @@ def merge_candidates(
         selection.compact(bound[i], column[i], count, i, k, limit[i], column.shape[1])
         new = np.empty(count[i])
         for c in range(count[i]):
-            new[c] = reduced_distance(x[i], y[column[i, c]], combine, period, weight, lanes)
+            new[c] = distance_of(x[i], y[column[i, c]], combine, period, weight, lanes)
         order = np.argsort(new, kind="mergesort")
-        _merge(reduced[part[i]], index[part[i]], new[order], y_who[0][column[i][order]])
+        _merge(distance[part[i]], location[part[i]], new[order], y_who[0][column[i][order]])
 
 
 @jit
-def _merge(reduced: Floats, index: Ints, new: Floats, new_index: Ints) -> None:
+def _merge(distance: Floats, location: Ints, new: Floats, new_location: Ints) -> None:
     """Merge sorted ``new`` entries into a sorted (k,) list, in place."""
-    old, old_index = reduced.copy(), index.copy()
+    old, old_location = distance.copy(), location.copy()
     a, b = 0, 0
-    for slot in range(reduced.size):
+    for slot in range(distance.size):
         # a free slot is infinitely far, and a new entry is not
         tie = b < new.size and new[b] == old[a]
-        if (b < new.size and new[b] < old[a]) or (tie and new_index[b] < old_index[a]):
-            reduced[slot], index[slot] = new[b], new_index[b]
+        if (b < new.size and new[b] < old[a]) or (tie and new_location[b] < old_location[a]):
+            distance[slot], location[slot] = new[b], new_location[b]
             b += 1
         else:
-            reduced[slot], index[slot] = old[a], old_index[a]
+            distance[slot], location[slot] = old[a], old_location[a]
             a += 1
 
 
 @jit
 def compare_all(
-    reduced: Floats,
-    index: Ints,
+    distance: Floats,
+    location: Ints,
     part: Ints,
     x: Array,
     x_who: Ints,
@@ -280,9 +282,9 @@ def compare_all(
         for j in range(y.shape[0]):
             if selection.no_neighbor(x_who, i, y_who, j, exclude):
                 continue
-            value = reduced_distance(x[i], y[j], combine, period, weight, lanes)
-            if value <= reduced[i, -1]:
+            value = distance_of(x[i], y[j], combine, period, weight, lanes)
+            if value <= distance[i, -1]:
                 new[held], columns[held] = value, j
                 held += 1
         order = np.argsort(new[:held], kind="mergesort")
-        _merge(reduced[i], index[i], new[order], y_who[0][columns[order]])
+        _merge(distance[i], location[i], new[order], y_who[0][columns[order]])

@@ -4,12 +4,16 @@ A reader is a path and what to do with it: it travels to workers in a few
 hundred bytes. The same rows come back whatever the source's chunks.
 """
 
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Any
+from zlib import compress, decompress
 
 import numpy as np
 import zarr
@@ -54,6 +58,7 @@ class RowReader:
 
     def read(self, start: int, stop: int) -> Array:
         """Return the (stop - start, D) rows from ``start`` up to ``stop``."""
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
         if stop <= start:
             return np.empty((0, self.shape[1]), self.dtype)
         first, last = (int(r) for r in self.source_rows(np.array([start, stop - 1])))
@@ -65,15 +70,24 @@ class RowReader:
             rows = rows[:, self.columns]
         return np.ascontiguousarray(self._decoded(rows))
 
-    def __getitem__(self, key: tuple[slice, slice]) -> Array:
-        """Return rows and features of two slices with step 1, for dask."""
-        start, stop, _ = key[0].indices(self.shape[0])
-        return self.read(start, stop)[:, key[1]]
+    def __getitem__(self, key: tuple[slice | int, slice | int]) -> Array:
+        """Return what numpy returns for integers and slices; dask asks for blocks so."""
+        rows, features = key
+        if isinstance(rows, slice):
+            wanted = range(self.shape[0])[rows]
+            first, stop = (min(wanted), max(wanted) + 1) if wanted else (0, 0)
+            block = self.read(first, stop)[np.asarray(wanted, int) - first]
+        else:
+            first = range(self.shape[0])[rows]
+            block = self.read(first, first + 1)[0]
+        out: Array = block[..., features]
+        return out
 
     def source_rows(self, rows: Ints) -> Ints:
         """Return the numbers that kept rows have in the source."""
         before = self.dropped - np.arange(self.dropped.size)
-        return rows + np.searchsorted(before, rows, side="right")
+        numbers: Ints = rows + np.searchsorted(before, rows, side="right")
+        return numbers
 
     def without(self, dropped: Ints, columns: Ints | None) -> "RowReader":
         """Return a reader of this complete source that leaves out rows and features."""
@@ -92,29 +106,25 @@ class RowReader:
 
     def identity(self) -> str:
         """Return a hash of where the source is and of the size and time of its files."""
-        digest = sha256(repr((Path(self.path).resolve().as_posix(), self.array, self.axis)).encode())
-        root = Path(self.path) / self.array
-        files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
-        if not root.is_dir():
-            files = [Path(self.path)]
-        for file in files:
-            stat = file.stat()
-            digest.update(repr((file.relative_to(self.path).as_posix(), stat.st_size, stat.st_mtime_ns)).encode())
+        root = os.path.realpath(self.path)
+        digest = sha256(repr((root, self.array, self.axis, self.shape, self.dtype)).encode())
+        folder = Path(root, self.array)
+        for facts in _files(str(folder), "") if folder.is_dir() else [_facts(root)]:
+            digest.update(repr(facts).encode())
         digest.update(self.dropped.tobytes())
         digest.update(b"" if self.columns is None else self.columns.tobytes())
         return digest.hexdigest()[:32]
 
     def spec(self) -> dict[str, Any]:
         """Return what :func:`reader_from` needs, as JSON values."""
-        values = {
-            name: getattr(self, name)
-            for name in ("path", "array", "dtype", "axis", "fill", "scale", "offset")
+        names = ("array", "dtype", "axis", "fill", "scale", "offset")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "path": str(Path(self.path).absolute()),
+            "shape": list(self.shape),
+            "dropped": _packed(self.dropped),
+            "columns": None if self.columns is None else _packed(self.columns),
         }
-        values["path"] = str(Path(self.path).resolve())
-        values["shape"] = list(self.shape)
-        values["dropped"] = self.dropped.tolist()
-        values["columns"] = None if self.columns is None else self.columns.tolist()
-        return values
 
     def _raw(self, first: int, stop: int) -> Array:
         source = opened(self.path, self.array)
@@ -152,12 +162,40 @@ class MemoryRows:
         return 1
 
 
-@lru_cache(maxsize=64)
 def opened(path: str, array: str) -> Any:
-    """Return the Zarr array, or the memory map of a ``.npy`` file."""
+    """Return the Zarr array, or the memory map of a ``.npy`` file; opened again if replaced.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is gone.
+    """
+    for file in (Path(path, array, "zarr.json"), Path(path, array, ".zarray"), Path(path)):
+        if file.is_file():
+            return _opened(path, array, _facts(str(file)))
+    where = str(Path(path, array))
+    raise FileNotFoundError(f"source: expected an array at {where!r}, got nothing: bring it back")
+
+
+@lru_cache(maxsize=64)
+def _opened(path: str, array: str, _: tuple[str, int, int]) -> Any:
     if path.endswith(".npy"):
         return np.load(path, mmap_mode="r", allow_pickle=False)
     return zarr.open_array(path, path=array or None, mode="r")
+
+
+def _facts(file: str, name: str = "") -> tuple[str, int, int]:
+    stat = os.stat(file)  # noqa: PTH116
+    return name, stat.st_size, stat.st_mtime_ns
+
+
+def _files(folder: str, name: str) -> Iterator[tuple[str, int, int]]:
+    """Yield relative name, size and time of all files in a folder, in order."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry.is_dir()) for entry in entries)
+    for entry, is_dir in found:
+        path, relative = f"{folder}/{entry}", f"{name}/{entry}"
+        yield from _files(path, relative) if is_dir else [_facts(path, relative)]
 
 
 def reader_from(spec: dict[str, Any]) -> RowReader:
@@ -167,10 +205,20 @@ def reader_from(spec: dict[str, Any]) -> RowReader:
         **{
             **spec,
             "shape": tuple(spec["shape"]),
-            "dropped": np.array(spec["dropped"], np.int64),
-            "columns": None if columns is None else np.array(columns, np.int64),
+            "dropped": _unpacked(spec["dropped"]),
+            "columns": None if columns is None else _unpacked(columns),
         }
     )
+
+
+def _packed(numbers: Ints) -> str:
+    """Return ascending numbers as text: their differences, compressed."""
+    steps = np.diff(numbers, prepend=0).astype("<i8")
+    return b64encode(compress(steps.tobytes())).decode()
+
+
+def _unpacked(text: str) -> Ints:
+    return np.cumsum(np.frombuffer(decompress(b64decode(text)), "<i8"), dtype=np.int64)
 
 
 def native(dtype: np.dtype[Any]) -> str:
@@ -183,8 +231,8 @@ def native(dtype: np.dtype[Any]) -> str:
     """
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise TypeError(
-            f"rows: expected a real floating-point or integer dtype of at most 64 bits, got {dtype}: "
-            "convert it first (for complex numbers, take real and imaginary parts as features)"
+            f"rows: expected real floating-point numbers or integers of at most 64 bits, got {dtype}: "
+            "convert them first (for complex numbers, take real and imaginary parts as features)"
         )
     if dtype.kind == "f":
         return "float32" if dtype.itemsize <= 4 else "float64"

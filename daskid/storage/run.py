@@ -4,9 +4,14 @@ A step's arrays count only once the step is in the group's record, which is one
 atomic write: what a killed job left behind is not seen.
 """
 
+import json
 import os
+import shutil
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import zarr
@@ -15,15 +20,39 @@ from daskid.typing import Array
 
 RECORD = "daskid"
 FORMAT = 1
-CHUNK_BYTES = 8 << 20
 
 
 def is_run(path: str) -> bool:
-    """Return whether there is a run at ``path``."""
+    """Return whether there is a run at ``path``.
+
+    Raises
+    ------
+    ValueError
+        If there is a Zarr group whose metadata can't be read.
+    """
+    return RECORD in attributes(path)
+
+
+def attributes(path: str) -> dict[str, Any]:
+    """Return the attributes of a Zarr group, the record of a run among them; {} if none."""
+    file = Path(path, "zarr.json")
+    if not file.is_file():
+        return {}
+    metadata = _metadata(file)
+    if metadata is None:
+        raise ValueError(
+            f"run: expected Zarr metadata in {str(file)!r}, got a damaged file: "
+            "restore it, or delete the folder and make it again"
+        )
+    return dict(metadata.get("attributes", {}))
+
+
+def _metadata(file: Path) -> dict[str, Any] | None:
     try:
-        return RECORD in zarr.open_group(path, mode="r").attrs
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+        found = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def check_writable(path: str) -> None:
@@ -34,41 +63,45 @@ def check_writable(path: str) -> None:
     PermissionError, FileNotFoundError, FileExistsError
         With what was expected, what was found, and what to do.
     """
-    target = Path(path)
-    folder = target if target.exists() else target.parent
-    if not folder.is_dir():
+    target = Path(path).absolute()
+    if not target.parent.is_dir():
         raise FileNotFoundError(
-            f"store: expected an existing folder for {path!r}, got none at {str(folder)!r}: create it"
+            f"store: expected an existing folder for {path!r}, got none at "
+            f"{str(target.parent)!r}: create it"
         )
-    if target.exists() and not is_run(path) and any(target.iterdir()):
+    if target.exists() and not _is_run_or_empty(target):
         raise FileExistsError(
             f"store: expected a run or a new path, got {path!r}, which holds something else: "
             "choose another path"
         )
-    probe = folder / f".daskid-{os.getpid()}"
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise PermissionError(
-            f"store: expected a writable folder, got {str(folder)!r} ({error.strerror}): "
-            "choose another path or change its permissions"
-        ) from error
+    for folder in target.parents:
+        if any((folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")):
+            if not is_run(str(folder)):
+                raise FileExistsError(
+                    f"store: expected a path of its own, got {path!r} inside the Zarr store "
+                    f"{str(folder)!r}: choose another path"
+                )
+    for folder in (target.parent, target):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(
+                f"store: expected a writable folder, got {str(folder)!r}, which is read-only: "
+                "choose another path or change its permissions"
+            )
+
+
+def _is_run_or_empty(target: Path) -> bool:
+    return target.is_dir() and (is_run(str(target)) or not any(target.iterdir()))
 
 
 def create(path: str, record: dict[str, Any], attrs: dict[str, Any]) -> None:
-    """Make an empty run with a record and the attributes of its dataset."""
-    group = zarr.open_group(path, mode="w", zarr_format=3)
-    group.attrs.put({**attrs, RECORD: {"format": FORMAT, "committed": {}, **record}})
-
-
-def attributes(path: str) -> dict[str, Any]:
-    """Return all attributes of the run's group, the record among them."""
-    return dict(zarr.open_group(path, mode="r").attrs.asdict())
+    """Make an empty run with a record and the attributes of its dataset, in one write."""
+    given = {"format": FORMAT, "opened": False, "committed": {}, **record}
+    attributes = {**attrs, RECORD: given}
+    zarr.create_group(path, overwrite=True, zarr_format=3, attributes=attributes)
 
 
 def record(path: str) -> dict[str, Any]:
-    """Return the record of the run at ``path``.
+    """Return the record of the run at ``path``; committed are only arrays that are there.
 
     Raises
     ------
@@ -79,32 +112,77 @@ def record(path: str) -> dict[str, Any]:
         raise FileNotFoundError(
             f"run: expected a run of daskid, got {path!r}: make one with daskid open or daskid.save"
         )
-    return dict(attributes(path)[RECORD])
+    found = dict(attributes(path)[RECORD])
+    there = set(arrays(path))
+    found["lost"] = sorted(set(found["committed"]) - there)
+    found["committed"] = {n: f for n, f in found["committed"].items() if n in there}
+    return found
 
 
-def update(path: str, **changes: Any) -> None:
-    """Change entries of the record in one atomic write."""
-    group = zarr.open_group(path, mode="r+")
-    group.attrs.put({**group.attrs.asdict(), RECORD: {**record(path), **changes}})
+def arrays(path: str) -> dict[str, dict[str, Any]]:
+    """Return the attributes of all arrays whose metadata can be read, finished or not."""
+    found = {file.parent.name: _metadata(file) for file in Path(path).glob("*/zarr.json")}
+    return {n: dict(m.get("attributes", {})) for n, m in sorted(found.items()) if m is not None}
 
 
-def commit(path: str, fingerprints: dict[str, str]) -> None:
-    """Enter variables in the record: from now on they count."""
-    update(path, committed={**record(path)["committed"], **fingerprints})
+def commit(path: str, fingerprints: dict[str, str], coordinates: frozenset[str] | None = None) -> None:
+    """Enter variables in the record and their steps in the history: from now on they count."""
+    attrs, found = attributes(path), record(path)
+    found["committed"] = {**found["committed"], **fingerprints}
+    names = {*str(attrs.get("coordinates", "")).split(), *(coordinates or ())}
+    attrs["coordinates"] = " ".join(sorted(names & set(found["committed"])))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    at_rest = arrays(path)
+    steps = {
+        f"{now} {at_rest[n]['step']} {at_rest[n].get('parameters', '')}".rstrip()
+        for n in fingerprints
+        if "step" in at_rest.get(n, {})
+    }
+    lines = [*str(attrs.get("history", "")).splitlines(), *sorted(steps)]
+    _put(path, {**attrs, "history": "\n".join(lines)}, {**found, "opened": True})
 
 
 def retract(path: str, names: set[str]) -> None:
     """Take variables out of the record."""
-    committed = record(path)["committed"]
-    update(path, committed={n: f for n, f in committed.items() if n not in names})
+    found = record(path)
+    found["committed"] = {n: f for n, f in found["committed"].items() if n not in names}
+    _put(path, attributes(path), found)
+
+
+def _put(path: str, attrs: dict[str, Any], found: dict[str, Any]) -> None:
+    kept = {key: value for key, value in found.items() if key != "lost"}
+    zarr.open_group(path, mode="r+").attrs.put({**attrs, RECORD: kept})
 
 
 def delete(path: str, names: set[str]) -> None:
-    """Delete arrays."""
-    group = zarr.open_group(path, mode="r+")
+    """Delete arrays, whole or damaged."""
     for name in names:
-        if name in group:
-            del group[name]
+        if Path(path, name).is_dir():
+            shutil.rmtree(Path(path, name))
+
+
+def scratch(path: str) -> str:
+    """Return a new path for work on the run, beside it."""
+    return str(_work(path) / f"save-{uuid4().hex}")
+
+
+def clean(path: str, scratch: str) -> None:
+    """Delete a scratch path, and the folder of scratch paths once it is empty."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    with suppress(OSError):
+        _work(path).rmdir()
+
+
+def _work(path: str) -> Path:
+    target = Path(path).absolute()
+    return target.with_name(f"{target.name}.work")
+
+
+def adopt(path: str, scratch: str, names: set[str]) -> None:
+    """Move arrays from a scratch path into the run."""
+    delete(path, names)
+    for name in names:
+        Path(scratch, name).rename(Path(path, name))
 
 
 def create_array(

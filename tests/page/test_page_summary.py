@@ -59,6 +59,11 @@ def said(ds, word):
             "0.0210 rad: the dimension depends on the scale.",
         ),
         (
+            [5.0, 2.0, 3.0], [0.1, 0.1, 0.1],
+            "Gride varies between 2.00 ± 0.10 at scale 0.0210 rad and 5.00 ± 0.10 at scale "
+            "0.0131 rad: the dimension depends on the scale.",
+        ),
+        (
             [2.0, 2.01, 2.02], [0.001, 0.001, 0.001],
             "Gride rises from 2.0000 ± 0.0010 at scale 0.0131 rad to 2.0200 ± 0.0010 at scale "
             "0.0340 rad: a small change (1 %), larger than its errors.",

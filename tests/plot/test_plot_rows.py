@@ -45,6 +45,15 @@ def test_projection__axis_spans_the_period_wherever_the_data_start():
     np.testing.assert_array_equal(degrees.get_xticks(), [0, 90, 180, 270, 360])
 
 
+def test_projection__wraps_what_lies_beyond_the_period():
+    x = np.random.default_rng(0).uniform(-np.pi, np.pi, (3000, 2))
+    around = np.where(x < -1, x + 2 * np.pi, x)  # another origin, the same angles
+    turn = [2 * np.pi, 2 * np.pi]
+    here, there = (cells(plot.rows.projection(data(rows, period=turn))) for rows in (x, around))
+    assert here.sum() == there.sum() == 3000
+    assert np.abs(here - there).sum() <= 4  # roundings at the edges of cells
+
+
 def test_projection__marks_turns_in_pi():
     ax = plot.rows.projection(data(made_run.rows(50), period=[2 * np.pi, 0.0]))
     ax.figure.canvas.draw()
@@ -58,6 +67,8 @@ def test_projection__counts_rows_in_cells():
     x = np.repeat([[0.0, 0.0], [1.0, 1.0]], [900, 600], axis=0)
     counts = cells(plot.rows.projection(data(x)))
     assert sorted(counts[counts > 0]) == [600, 900]
+    flat = np.column_stack([np.linspace(0, 1, 2000), np.r_[np.zeros(1999), 1]])
+    assert (cells(plot.rows.projection(data(flat)))[:2].sum()) == 1999  # rows of cells are y
 
 
 def test_projection__few_rows_are_dots():
@@ -99,11 +110,12 @@ def test_projection__many_features_are_principal_components_and_say_so():
 
 def test_projection__periodic_features_enter_components_as_circles():
     rng = np.random.default_rng(0)
-    angle = rng.uniform(-np.pi, np.pi, 500)
+    angle = rng.uniform(-180, 180, 500)
     x = np.column_stack([angle, 0.01 * rng.random((500, 2))])
-    ax = plot.rows.projection(data(x, period=[2 * np.pi, 0.0, 0.0]))
+    ax = plot.rows.projection(data(x, period=[360.0, 0.0, 0.0]))
     plane = np.column_stack(ax.get_lines()[0].get_data())
-    np.testing.assert_allclose(np.hypot(*plane.T), 1, atol=0.2)
+    radius = 360 / (2 * np.pi)
+    np.testing.assert_allclose(np.hypot(*plane.T), radius, rtol=0.2)
 
 
 def test_projection__weights_count_in_components():

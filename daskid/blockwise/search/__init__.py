@@ -15,7 +15,7 @@ from daskid.blockwise.search import pool
 from daskid.blockwise.search.progress import progress
 from daskid.blockwise.search.scan import NONE, Scan, Source, locate, scan
 from daskid.kernels.locations import canonical, most_within
-from daskid.kernels.metrics import METRICS, distance_of
+from daskid.kernels.metrics import METRICS
 from daskid.kernels.neighbors import Block, Space, empty_lists, update
 from daskid.storage import run
 from daskid.storage.rows import MemoryRows, block_rows
@@ -179,7 +179,7 @@ def _strip(
         y = _block(source, labels, space, a, min(a + step, n))
         # of copies, the first one is searched
         update(lists, x, _part(y, y.who[0] == np.arange(a, a + y.who.shape[1])), space)
-    distance, index = distance_of(lists.reduced, space.combine)[copy], lists.location[copy]
+    distance, index = lists.distance[copy], lists.location[copy]
     if store is None:
         return distance, index
     run.write_rows(store, "neighbor_distance", start, distance)
