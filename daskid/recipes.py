@@ -47,7 +47,7 @@ def analyze(
     >>> import daskid
     >>> ds = daskid.analyze(daskid.datasets.torus(1000, 3, seed=0), k=16)
     >>> f"{float(ds.id_twonn):.1f}"
-    '3.0'
+    '3.2'
     """
     out = knn(
         ds,

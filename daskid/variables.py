@@ -9,6 +9,7 @@ a fingerprint is believed only while the array's name is the one it was given.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import dask.array as da
@@ -207,7 +208,7 @@ def describe(
 
 def identify(step: str, parameters: str, inputs: Iterable[str]) -> str:
     """Return the fingerprint of a step's results from its parameters and its inputs' ones."""
-    return str(tokenize(step, parameters, list(inputs)))
+    return sha256(json.dumps([step, parameters, list(inputs)]).encode()).hexdigest()[:32]
 
 
 def _plain(value: Any) -> Any:
@@ -230,14 +231,15 @@ def dependents(ds: xr.Dataset, names: set[str]) -> set[str]:
     """
     steps = {VARIABLES[n].step for n in names if n in VARIABLES} - {"open_rows"}
     declared = {str(n): ds[n].attrs for n in ds.variables if n in VARIABLES}
-    found = {str(n) for n in ds.variables if n in names}
-    found |= {n for n, attrs in declared.items() if attrs.get("step") in steps}
+    found = names | {n for n, attrs in declared.items() if attrs.get("step") in steps}
     while True:
-        dims = {d for n in found & set(declared) for d in VARIABLES[n].dims} - set(rows.dims)
-        more = {n for n, attrs in declared.items() if found & set(str(attrs.get("inputs", "")).split())}
+        dims = {d for n in found & set(VARIABLES) for d in VARIABLES[n].dims} - set(rows.dims)
+        more = {
+            n for n, attrs in declared.items() if found & set(str(attrs.get("inputs", "")).split())
+        }
         more |= {str(n) for n in ds.variables if n not in declared and dims & set(ds[n].dims)}
         if more <= found:
-            return found
+            return found & set(map(str, ds.variables))
         found |= more
 
 

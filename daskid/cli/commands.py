@@ -104,7 +104,8 @@ def tell(ds: xr.Dataset) -> None:
     for column in ("value", "error", "note"):
         drawn.add_column(column, justify="right", no_wrap=True)
     for quantity, value, error, covers in rows:
-        drawn.add_row(quantity, value, f"± {error}", f"[{notes.index(covers) + 1}]")
+        note = f"[{notes.index(covers) + 1}]"
+        drawn.add_row(quantity, value, f"± {error}" if error else "unknown", note)
     click.echo()
     Console(markup=False, highlight=False).print(drawn)
     click.echo("\nwhat the errors cover:")

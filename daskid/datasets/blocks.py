@@ -89,6 +89,7 @@ def dataset(
     *,
     truth: Mapping[str, Any],
     source: str,
+    title: str = "",
     units: str = "",
     values: Mapping[str, tuple[str, da.Array]] | None = None,
     coords: Mapping[v.Variable, Any] | None = None,
@@ -101,6 +102,8 @@ def dataset(
         ``(sample, feature)``.
     truth, source
         What is known, as JSON takes it, and where it comes from.
+    title
+        A few words for the head of a page.
     units
         Of the rows.
     values
@@ -119,7 +122,11 @@ def dataset(
             },
         },
         coords={c.name: (c.dims, x) for c, x in {v.row: number, **(coords or {})}.items()},
-        attrs={"truth": json.dumps(truth), "source": source},
+        attrs={
+            **({"title": title} if title else {}),
+            "truth": json.dumps(truth),
+            "source": source,
+        },
     )
 
 

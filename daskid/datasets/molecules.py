@@ -98,6 +98,8 @@ def _trajectory(rows: da.Array, features: str, step: float) -> xr.Dataset:
         rows,
         truth={"intrinsic_dimension": 2 if torsions else None},
         source=_SOURCE,
+        title="Alanine dipeptide in water: "
+        + ("two torsions" if torsions else "45 interatomic distances"),
         units="rad" if torsions else "nm",
         coords={
             v.time: np.round(np.arange(n) * step, 6),

@@ -107,12 +107,14 @@ def knn(
     (rows,) = v.read(ds, v.rows)
     _check(k, metric, exclude, duplicates, rows.shape)
     rule = _rule(ds, k, metric, exclude, duplicates)
-    inputs = tuple(c for c in (v.rows, v.period, v.weight) if c.name in ds.variables)
+    used = (v.rows, v.period, v.weight, *((v.row, v.trajectory) if exclude else ()))
+    inputs = tuple(c for c in used if c.name in ds.variables)
     parameters = {"k": int(k), "metric": metric, "exclude": int(exclude), "duplicates": duplicates}
     described = v.describe(ds, OUTPUTS, inputs=inputs, parameters=parameters)
     if store is not None:
         return _into_store(ds, rule, described, str(store), overwrite)
-    found = search.search(_source_in_memory(rows, k), rule, store=None, **_frames(ds, exclude))
+    job = search.prepare(_source_in_memory(rows, k), rule, *_frames(ds, exclude))
+    found = search.search(job, store=None)
     values = (found.distance, found.index, found.location, found.multiplicity)
     return v.assign(
         ds,
@@ -172,15 +174,15 @@ def _per_feature(ds: xr.Dataset, variable: v.Variable) -> Floats:
     return values
 
 
-def _frames(ds: xr.Dataset, exclude: int) -> dict[str, Ints | None]:
-    if exclude == 0:
-        return {"frame": None, "trajectory": None}
-    n = ds.sizes["sample"]
-    frame = v.read(ds, v.row)[0].compute() if v.row.name in ds.variables else np.arange(n)
-    trajectory = None
-    if v.trajectory.name in ds.variables:
-        _, trajectory = np.unique(ds[v.trajectory.name].values, return_inverse=True)
-    return {"frame": np.asarray(frame, np.int64), "trajectory": trajectory}
+def _frames(ds: xr.Dataset, exclude: int) -> tuple[Ints | None, Ints | None]:
+    """Return frame numbers and codes of trajectories, where they are needed and there."""
+    frame = trajectory = None
+    if exclude and v.row.name in ds.variables:
+        frame = np.asarray(v.read(ds, v.row)[0].compute(), np.int64)
+    if exclude and v.trajectory.name in ds.variables:
+        names = v.read(ds, v.trajectory)[0].compute()
+        trajectory = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    return frame, trajectory
 
 
 def _source_in_memory(rows: da.Array, k: int) -> search.Source:
@@ -229,6 +231,10 @@ def _into_store(
     if all(run.record(store)["committed"].get(n) == f for n, f in new.items()):
         return runs.open_run(store)
     wanted = ds.assign({name: ((), 0, attrs) for name, attrs in described.items()})
+    if not overwrite:  # refuse before the work
+        runs.clear(store, new, wanted, overwrite=False)
+    job = search.prepare(runs.reader_of(store), rule, *_frames(ds, rule.exclude))
+    # nothing is dropped for a search that can't run
     runs.clear(store, new, wanted, overwrite=overwrite)
     n = ds.sizes["sample"]
     for variable in OUTPUTS:
@@ -237,7 +243,7 @@ def _into_store(
         dtype = "f8" if variable.kind == "f" else "i8"
         attrs = described[variable.name]
         run.create_array(store, variable.name, shape, chunks, dtype, variable.dims, attrs)
-    found = search.search(runs.reader_of(store), rule, store=store, **_frames(ds, rule.exclude))
+    found = search.search(job, store=store)
     run.write_rows(store, v.location.name, 0, found.location)
     run.write_rows(store, v.multiplicity.name, 0, found.multiplicity)
     run.annotate(store, v.neighbor_distance.name, found.cost)

@@ -34,7 +34,9 @@ def stamp(
 
 def keywords(**given: Any) -> str:
     """Return the keywords that were given, as JSON."""
-    used = {name: value for name, value in given.items() if value is not None and value is not False}
+    used = {
+        name: value for name, value in given.items() if value is not None and value is not False
+    }
     return json.dumps({name: _json(value) for name, value in used.items()}, sort_keys=True)
 
 
@@ -45,6 +47,15 @@ def _json(value: Any) -> Any:
         return value
     numbers = np.asarray(value)
     return numbers.tolist() if numbers.size <= LONGEST else f"{numbers.size} numbers"
+
+
+def parameters(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the parameters that a variable's attributes record; {} for none."""
+    try:
+        found = json.loads(attrs.get("parameters", "{}"))
+    except (TypeError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:

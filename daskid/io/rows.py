@@ -11,8 +11,8 @@ from dask.base import compute
 
 from daskid import variables as v
 from daskid.io import sources
+from daskid.io.at_rest import lazy_rows
 from daskid.io.provenance import as_text, keywords, stamp
-from daskid.io.store import lazy_rows
 from daskid.storage import rows as storage
 from daskid.typing import Array, Floats, Ints
 
@@ -160,7 +160,8 @@ def _sample_coords(
     for given, name in ((time, "time"), (trajectory, "trajectory")):
         if given is not None and given not in along:
             raise ValueError(
-                f"{name}: expected a coordinate along {dim!r}, one of {sorted(along)}, got {given!r}"
+                f"{name}: expected a coordinate along {dim!r}, one of {sorted(along)}, "
+                f"got {given!r}"
             )
         chosen = given or (name if name in along else None)
         if chosen is not None:
@@ -272,9 +273,10 @@ def _flattened(field: xr.DataArray, dim: str, shape: tuple[int, int], dtype: str
     size = np.dtype(dtype).itemsize
     if not isinstance(data, da.Array):
         data = np.ascontiguousarray(data).reshape(shape).astype(dtype, copy=False)
-        return da.from_array(data, chunks=(storage.block_rows(shape, size, 1), -1))
+        rows: da.Array = da.from_array(data, chunks=(storage.block_rows(shape, size, 1), -1))
+        return rows
     most = min(max(data.chunks[0]), storage.block_rows(shape, size, 1, BLOCK_BYTES))
-    whole = data.rechunk({0: most, **{axis: -1 for axis in range(1, data.ndim)}})
+    whole = data.rechunk({0: most, **dict.fromkeys(range(1, data.ndim), -1)})
     flat: da.Array = whole.reshape(shape).astype(dtype)
     return flat
 

@@ -1,6 +1,7 @@
 """What a source is: one array with named dimensions, and a reader if it is at rest."""
 
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import zarr
 
 from daskid.storage import run
 from daskid.storage.rows import RowReader, native, opened
+from daskid.typing import Array
 
 TAKEN = "a Zarr array or group, a .npy or .npz file"
 HEADERS = {
@@ -121,14 +123,22 @@ def _from_npz(path: Path, variable: str | None) -> xr.DataArray:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [n.removesuffix(".npy") for n in archive.namelist()]
-            name = _choose(members, members, variable, repr(str(path)))
-            with archive.open(f"{name}.npy") as file:
-                _header(file, f"{path}/{name}")
-            with archive.open(f"{name}.npy") as file:
-                data = np.lib.format.read_array(file, allow_pickle=False)
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+    except (zipfile.BadZipFile, OSError) as error:
         raise _damaged(path, error) from error
+    name = _choose(members, members, variable, repr(str(path)))
+    with zipfile.ZipFile(path) as archive:
+        with archive.open(f"{name}.npy") as file:
+            _header(file, f"{path}/{name}")
+        with archive.open(f"{name}.npy") as file:
+            data = _values(file, f"{path}/{name}")
     return xr.DataArray(data, dims=_named(data.shape, None), name=name)
+
+
+def _values(file: Any, path: str) -> Array:
+    try:
+        return np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(path, error) from error
 
 
 def _from_zarr(path: Path, variable: str | None) -> tuple[xr.DataArray, RowReader | None]:
@@ -192,7 +202,7 @@ def _from_group(
         return _alone(path / only, arrays[only], only)
     ds = _opened_group(path, arrays, dims, variable)
     unnamed = [name for name, found in dims.items() if found is None]
-    names = [str(n) for n, x in ds.data_vars.items() if x.ndim] + unnamed
+    names = sorted([str(n) for n, x in ds.data_vars.items() if x.ndim] + unnamed)
     groups = sorted(name for name, _ in group.groups())
     remedy = f", but the groups {groups}: give the path of one of them" if groups else ""
     name = _choose(names, [*ds.variables, *unnamed], variable, repr(str(path)), remedy)
@@ -214,22 +224,23 @@ def _opened_group(
         if found is not None
     }
     mine = sizes.get(variable or "", {})
-    other = {n for n, found in sizes.items() if any(found[d] != mine.get(d, found[d]) for d in found)}
-    timedelta = {n: str(a.attrs.get("dtype", "")).startswith("timedelta") for n, a in arrays.items()}
-    try:
-        ds: xr.Dataset = xr.open_zarr(
-            path,
-            consolidated=False,
-            chunks={},
-            drop_variables=[*other, *(set(arrays) - set(sizes))],
-            decode_timedelta=timedelta,  # not for their units: distances may be in days
+    store = xr.backends.ZarrStore.open_group(str(path), mode="r", consolidated=False)
+    found = {
+        name: store.open_store_variable(name).chunk(
+            dict(zip(own, arrays[name].chunks, strict=True))
         )
-    except (ValueError, KeyError) as error:
+        for name, own in sizes.items()
+        if all(size == mine.get(dim, size) for dim, size in own.items())
+    }
+    # not by its units: distances may be in days
+    timedelta = {n: str(x.attrs.get("dtype", "")).startswith("timedelta") for n, x in found.items()}
+    try:
+        return xr.decode_cf(xr.Dataset(found, attrs=store.get_attrs()), decode_timedelta=timedelta)
+    except ValueError as error:
         raise ValueError(
             f"variable: expected a choice, {str(path)!r} has the arrays {sorted(arrays)}, "
             f"which don't go together ({error}): choose one of them"
         ) from error
-    return ds
 
 
 def _reader(path: Path, array: str, field: xr.DataArray, raw: np.dtype[Any]) -> RowReader | None:

@@ -12,7 +12,7 @@ from daskid.kernels.metrics import LARGEST, SQUARE
 from daskid.typing import Array, Floats, Ints
 
 STRIDE = 64
-BISECTIONS = 30
+BISECTIONS = 24
 
 
 @jit
@@ -141,7 +141,7 @@ def keep_candidates(
     """
     n, m = low.shape
     capacity = column.shape[1]
-    most = capacity - capacity // 8
+    most = capacity - capacity // 8 - 1
     found = np.empty(m, np.int64)
     for i in range(n):
         if count[i] < 0:
@@ -218,8 +218,8 @@ def _kth_bound(values: Floats, k: int, limit: float) -> float:
     """Return a value not above ``limit`` that at least ``k`` of ``values`` do not exceed.
 
     By bisection: a count is a SIMD loop, where a partition mispredicts its
-    branches. Not the k-th smallest itself, but within a sixteenth of its rank
-    where values differ.
+    branches. Within a sixteenth of the rank of the k-th smallest, or that itself
+    where bisection can't tell values apart (equal ones, many magnitudes).
     """
     low, high, held = np.inf, -np.inf, 0
     for value in values:
@@ -230,7 +230,7 @@ def _kth_bound(values: Floats, k: int, limit: float) -> float:
     high = min(high, limit)
     for _ in range(BISECTIONS):
         if held <= k + k // 16:
-            break
+            return high
         middle = low + (high - low) / 2
         count = 0
         for value in values:
@@ -239,4 +239,4 @@ def _kth_bound(values: Floats, k: int, limit: float) -> float:
             high, held = middle, count
         else:
             low = middle
-    return high
+    return float(min(high, np.sort(values)[k - 1]))

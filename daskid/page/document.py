@@ -18,7 +18,7 @@ def page(ds: xr.Dataset) -> str:
     """Return the whole page; *computes*."""
     facts = gather(ds, figures.describe(ds) if isinstance(ds, xr.Dataset) else None)
     links, sections = all_sections(facts)
-    source = ds.attrs.get("source", "a run")
+    title = ds.attrs.get("title") or ds.attrs.get("source", "a run")
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     style = (files("daskid.page") / "page.css").read_text(encoding="utf-8")
     return f"""<!doctype html>
@@ -28,21 +28,21 @@ def page(ds: xr.Dataset) -> str:
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>daskid: {escape(one_line(source, 80))}</title>
+<title>daskid: {escape(one_line(title, 80))}</title>
 <style>{style}</style>
 </head>
 <body>
 <a class="skip" href="#main">Skip to the results</a>
 <header>
 <p class="product">daskid report</p>
-<h1>{foreign(source, 120)}</h1>
+<h1>{foreign(title, 120)}</h1>
 <p class="made">Page made <time>{made}</time></p>
 <nav aria-label="Sections"><ul>{links}</ul></nav>
 </header>
 <main id="main">
 {sections}
 </main>
-<footer><p>Made by daskid. Every sentence and number was computed from the run.</p></footer>
+<footer><p>Made by daskid. What it says of the data is computed from the run.</p></footer>
 </body>
 </html>
 """

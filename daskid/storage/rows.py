@@ -172,16 +172,16 @@ def opened(path: str, array: str) -> Any:
     """
     for file in (Path(path, array, "zarr.json"), Path(path, array, ".zarray"), Path(path)):
         if file.is_file():
-            return _opened(path, array, _facts(str(file)))
+            return _opened(path, array, (file.stat().st_ino, *_facts(str(file))[1:]))
     where = str(Path(path, array))
     raise FileNotFoundError(f"source: expected an array at {where!r}, got nothing: bring it back")
 
 
 @lru_cache(maxsize=64)
-def _opened(path: str, array: str, _: tuple[str, int, int]) -> Any:
+def _opened(path: str, array: str, _: tuple[int, int, int]) -> Any:
     if path.endswith(".npy"):
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    return zarr.open_array(path, path=array or None, mode="r")
+    return zarr.open_array(path, path=array, mode="r")
 
 
 def _facts(file: str, name: str = "") -> tuple[str, int, int]:
@@ -231,7 +231,7 @@ def native(dtype: np.dtype[Any]) -> str:
     """
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise TypeError(
-            f"rows: expected real floating-point numbers or integers of at most 64 bits, got {dtype}: "
+            f"rows: expected real numbers or integers of at most 64 bits, got {dtype}: "
             "convert them first (for complex numbers, take real and imaginary parts as features)"
         )
     if dtype.kind == "f":

@@ -75,12 +75,12 @@ def check_writable(path: str) -> None:
             "choose another path"
         )
     for folder in target.parents:
-        if any((folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")):
-            if not is_run(str(folder)):
-                raise FileExistsError(
-                    f"store: expected a path of its own, got {path!r} inside the Zarr store "
-                    f"{str(folder)!r}: choose another path"
-                )
+        nodes = [(folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")]
+        if any(nodes) and not is_run(str(folder)):
+            raise FileExistsError(
+                f"store: expected a path of its own, got {path!r} inside the Zarr store "
+                f"{str(folder)!r}: choose another path"
+            )
     for folder in (target.parent, target):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(
@@ -107,15 +107,22 @@ def record(path: str) -> dict[str, Any]:
     ------
     FileNotFoundError
         If there is no run.
+    ValueError
+        If it has another format.
     """
     if not is_run(path):
         raise FileNotFoundError(
             f"run: expected a run of daskid, got {path!r}: make one with daskid open or daskid.save"
         )
     found = dict(attributes(path)[RECORD])
-    there = set(arrays(path))
-    found["lost"] = sorted(set(found["committed"]) - there)
-    found["committed"] = {n: f for n, f in found["committed"].items() if n in there}
+    if found["format"] != FORMAT:
+        raise ValueError(
+            f"run: expected format {FORMAT}, got {found['format']} in {path!r}: "
+            "use the version of daskid that made it"
+        )
+    there, committed = arrays(path), found["committed"]
+    found["committed"] = {n: f for n, f in committed.items() if n in there}
+    found["lost"] = {n: f for n, f in committed.items() if n not in there}
     return found
 
 
@@ -125,21 +132,24 @@ def arrays(path: str) -> dict[str, dict[str, Any]]:
     return {n: dict(m.get("attributes", {})) for n, m in sorted(found.items()) if m is not None}
 
 
-def commit(path: str, fingerprints: dict[str, str], coordinates: frozenset[str] | None = None) -> None:
+def commit(
+    path: str, fingerprints: dict[str, str], coordinates: frozenset[str] | None = None
+) -> None:
     """Enter variables in the record and their steps in the history: from now on they count."""
     attrs, found = attributes(path), record(path)
     found["committed"] = {**found["committed"], **fingerprints}
     names = {*str(attrs.get("coordinates", "")).split(), *(coordinates or ())}
     attrs["coordinates"] = " ".join(sorted(names & set(found["committed"])))
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     at_rest = arrays(path)
-    steps = {
-        f"{now} {at_rest[n]['step']} {at_rest[n].get('parameters', '')}".rstrip()
-        for n in fingerprints
-        if "step" in at_rest.get(n, {})
-    }
+    steps = {line(at_rest[n]) for n in fingerprints if "step" in at_rest.get(n, {})}
     lines = [*str(attrs.get("history", "")).splitlines(), *sorted(steps)]
     _put(path, {**attrs, "history": "\n".join(lines)}, {**found, "opened": True})
+
+
+def line(attrs: dict[str, Any]) -> str:
+    """Return the line of the history for the step that an array's attributes name."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return f"{now} {attrs['step']} {attrs.get('parameters', '')}".rstrip()
 
 
 def retract(path: str, names: set[str]) -> None:

@@ -21,7 +21,7 @@ from daskid.storage import run
 from daskid.storage.rows import MemoryRows, block_rows
 from daskid.typing import Array, Floats, Ints
 
-__all__ = ["METRICS", "Neighbors", "Rule", "Source", "search", "strip_rows"]
+__all__ = ["METRICS", "Job", "Neighbors", "Rule", "Source", "prepare", "search", "strip_rows"]
 
 STRIP_ROWS = 8192
 STRIPS = 16
@@ -44,8 +44,21 @@ class Labels(NamedTuple):
     """Who the rows are: location, and its frame and trajectory (None: not needed)."""
 
     location: Source | None
-    frame: Source | None
-    trajectory: Source | None
+    frame: Source | None = None
+    trajectory: Source | None = None
+
+
+class Job(NamedTuple):
+    """A search that can run: checked, its coincident rows found."""
+
+    source: Source
+    space: Space
+    k: int
+    labels: Labels
+    location: Ints
+    multiplicity: Ints
+    pairs: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -59,10 +72,8 @@ class Neighbors:
     cost: dict[str, Any]
 
 
-def search(
-    source: Source, rule: Rule, *, frame: Ints | None, trajectory: Ints | None, store: str | None
-) -> Neighbors:
-    """Return the ``rule.k`` nearest locations of every row of ``source``.
+def prepare(source: Source, rule: Rule, frame: Ints | None, trajectory: Ints | None) -> Job:
+    """Stream over the rows once: find coincident ones, check all that can be checked.
 
     Parameters
     ----------
@@ -73,9 +84,6 @@ def search(
     frame, trajectory
         (N,) frame numbers (None: 0 to N - 1), and codes from 0 on of trajectories
         (None: all the same), for ``rule.exclude`` > 0.
-    store
-        The run whose arrays ``neighbor_distance`` and ``neighbor_index`` are
-        filled; None for results in memory.
 
     Raises
     ------
@@ -87,24 +95,36 @@ def search(
     found = scan(source, rule.period, rule.weight)
     location = locate(source, found) if rule.merge else np.arange(n)
     copies = np.bincount(location, minlength=n)
-    locations = int(np.count_nonzero(copies))
     first = np.flatnonzero(copies)
+    within = 0
     if rule.exclude:
         frame = (np.arange(n) if frame is None else frame)[location]
         trajectory = (np.zeros(n, np.int64) if trajectory is None else trajectory)[location]
-        _check_k(rule, first.size, n, most_within(frame[first], trajectory[first], rule.exclude))
-    else:
-        frame = trajectory = None
-        _check_k(rule, first.size, n, 0)
-    values = (location if locations < n else None, frame, trajectory)
-    labels = Labels(*(None if x is None else MemoryRows(x) for x in values))
-    lists = _strips(source, _space(rule, found), rule.k, labels, locations, store)
-    cost = {
-        "method": "strips",
-        "pairs": n * locations,
-        "seconds": round(time.monotonic() - start, 3),
-    }
-    return Neighbors(*lists, location, copies[location], cost)
+        within = most_within(frame[first], trajectory[first], rule.exclude)
+    _check_k(rule, first.size, n, within)
+    used = (location if first.size < n else None, *((frame, trajectory) if rule.exclude else ()))
+    labels = Labels(*(None if x is None else MemoryRows(x) for x in used))
+    seconds = time.monotonic() - start
+    space = _space(rule, found)
+    return Job(source, space, rule.k, labels, location, copies[location], n * first.size, seconds)
+
+
+def search(job: Job, store: str | None) -> Neighbors:
+    """Return the nearest locations of every row.
+
+    Parameters
+    ----------
+    job
+        What is searched.
+    store
+        The run whose arrays ``neighbor_distance`` and ``neighbor_index`` are
+        filled; None for results in memory.
+    """
+    start = time.monotonic()
+    distance, index = _strips(job, store)
+    seconds = round(job.seconds + time.monotonic() - start, 3)
+    cost = {"method": "strips", "pairs": job.pairs, "seconds": seconds}
+    return Neighbors(distance, index, job.location, job.multiplicity, cost)
 
 
 def strip_rows(n: int) -> int:
@@ -139,20 +159,20 @@ def _space(rule: Rule, found: Scan) -> Space:
     )
 
 
-def _strips(
-    source: Source, space: Space, k: int, labels: Labels, locations: int, store: str | None
-) -> tuple[Floats | None, Ints | None]:
-    n, step = source.shape[0], strip_rows(source.shape[0])
-    shared = [pool.share(x) if isinstance(x, MemoryRows) else x for x in (source, *labels)]
-    tasks = [(*shared, space, k, a, min(a + step, n), store) for a in range(0, n, step)]
-    distance = None if store else np.empty((n, k))
-    index = None if store else np.empty((n, k), np.int64)
-    with progress("knn", n * locations, "pairs") as advance:
+def _strips(job: Job, store: str | None) -> tuple[Floats | None, Ints | None]:
+    n, step = job.source.shape[0], strip_rows(job.source.shape[0])
+    large = (job.source, *job.labels)
+    shared = [pool.share(x) if isinstance(x, MemoryRows) else x for x in large]
+    starts = range(0, n, step)
+    tasks = [(*shared, job.space, job.k, a, min(a + step, n), store) for a in starts]
+    distance = None if store else np.empty((n, job.k))
+    index = None if store else np.empty((n, job.k), np.int64)
+    with progress("knn", job.pairs, "pairs") as advance:
         for i, result in pool.run(_strip, tasks):
-            a, b = i * step, min((i + 1) * step, n)
+            a, b = starts[i], min(starts[i] + step, n)
             if distance is not None and index is not None:
                 distance[a:b], index[a:b] = result
-            advance((b - a) * locations)
+            advance((b - a) * job.pairs // n)
     return distance, index
 
 

@@ -1,18 +1,25 @@
 """Run tasks on the current client, or else on local threads, a few in flight at a time."""
 
-import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import lru_cache
 from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import dask
+from dask.utils import format_bytes
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from daskid.blockwise.search.workers import prepare
 
 WINDOW = 2
 """Tasks in flight per thread: enough to hide the way to a worker, few enough to hold."""
+LOOK_SECONDS, GONE_SECONDS = 5.0, 60.0
+"""How often to look whether anybody is there, and when nobody is for too long."""
+IMPORTS_BYTES = 300 << 20
+"""What a worker holds before its first task: imports and compiled kernels (measured)."""
 ONE_THREAD = ("synchronous", "sync", "single-threaded")
 THREADS = ("threads", "threading")
 
@@ -45,16 +52,33 @@ def share(value: Any) -> Any:
 
 
 def run(
-    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], *, needs: int = 0
 ) -> Iterator[tuple[int, Any]]:
-    """Yield (position, result) of ``function(*arguments[position])`` in order of completion."""
+    """Yield (position, result) of ``function(*arguments[position])`` in order of completion.
+
+    Parameters
+    ----------
+    function, arguments
+        What a task calls, and one tuple a task.
+    needs
+        Bytes that a task takes, for the error of one that was killed.
+
+    Raises
+    ------
+    MemoryError
+        If tasks kill their workers.
+    ConnectionError
+        If the scheduler is lost.
+    TimeoutError
+        If there has been no worker for a minute.
+    """
     left = set(range(len(arguments)))
     with threadpool_limits(1, user_api="blas"):
         client = current_client()
         results = (
             _on_threads(function, arguments)
             if client is None
-            else _on_client(client, function, arguments)
+            else _on_client(client, function, arguments, needs)
         )
         for i, result in results:
             left.remove(i)
@@ -88,35 +112,70 @@ def _finished(waiting: dict[Future[Any], int]) -> Iterator[tuple[int, Any]]:
 
 
 def _on_client(
-    client: Any, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+    client: Any, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], needs: int
 ) -> Iterator[tuple[int, Any]]:
-    from distributed import as_completed
-
+    prepare(client)
     todo = enumerate(arguments)
-    driver = os.getpid()
+    finished: SimpleQueue[Any] = SimpleQueue()
+    flying: dict[str, tuple[Any, int]] = {}
 
-    def submit(i: int, args: tuple[Any, ...]) -> Any:
-        return client.submit(_task, driver, i, function, *args, pure=False)
+    def submit(most: int) -> None:
+        for i, args in islice(todo, max(0, most - len(flying))):
+            future = client.submit(function, *args, pure=False)
+            flying[future.key] = future, i
+            future.add_done_callback(finished.put)
 
-    results = as_completed(
-        [submit(*item) for item in islice(todo, WINDOW * threads())], with_results=True
-    )
     try:
-        for future, (i, result) in results:
-            future.release()
-            results.update(submit(*item) for item in islice(todo, 1))
+        submit(WINDOW * threads())
+        while flying:
+            future = _next(client, finished, min(i for _, i in flying.values()))
+            _, i = flying.pop(future.key)
+            result = _result(client, future, i, needs)
+            submit(WINDOW * threads())  # workers come and go
             yield i, result
     finally:
-        client.cancel(list(results.futures), force=True)
+        if client.status == "running":
+            client.cancel([future for future, _ in flying.values()], force=True)
 
 
-def _task(driver: int, i: int, function: Callable[..., Any], *args: Any) -> tuple[int, Any]:
-    if os.getpid() != driver:
-        _hold_blas()
-    return i, function(*args)
+def _next(client: Any, finished: "SimpleQueue[Any]", tile: int) -> Any:
+    """Return the next future that is done; raise when there is nobody left to do it."""
+    since = time.monotonic()
+    while True:
+        try:
+            return finished.get(timeout=LOOK_SECONDS)
+        except Empty:
+            waited = time.monotonic() - since
+        if client.status != "running":
+            if waited < GONE_SECONDS and client.status in ("connecting", "newly-created"):
+                continue
+            raise ConnectionError(
+                f"scheduler: lost {client.scheduler.address!r} at tile {tile}: start it again, and "
+                "run again; tiles that are in a store are kept"
+            )
+        if client.nthreads():
+            since = time.monotonic()
+        elif waited > GONE_SECONDS:
+            raise TimeoutError(
+                f"workers: expected one or more, got none for {waited:.0f} s at tile {tile}: start "
+                "workers, and run again; tiles that are in a store are kept"
+            )
 
 
-@lru_cache(maxsize=1)
-def _hold_blas() -> Any:
-    """Hold BLAS to one thread for the life of a worker process: dask owns the cores."""
-    return threadpool_limits(1, user_api="blas")
+def _result(client: Any, future: Any, tile: int, needs: int) -> Any:
+    from distributed import CancelledError, KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        limits = [w["memory_limit"] for w in client.scheduler_info(-1)["workers"].values()]
+        raise MemoryError(
+            f"workers: tile {tile} killed its worker {error.last_worker.address!r}: it needs about "
+            f"{format_bytes(needs)} beside the {format_bytes(IMPORTS_BYTES)} of an idle worker, "
+            f"the limit is {format_bytes(min(limits, default=0))}: use workers with more memory"
+        ) from error
+    except CancelledError as error:
+        raise ConnectionError(
+            f"scheduler: tile {tile} was cancelled ({error}): run again; tiles that are in a store "
+            "are kept"
+        ) from error
