@@ -4,6 +4,8 @@ A dimension that is a quotient of sums is reduced in fixed blocks. A root, a
 sorted fit and the sandwich errors need all samples at once: one task, which
 gathers 8 bytes a sample for the ratios and 4 (8 from 2^31 samples on) for each
 neighbor in the error. To join the chunks, and to invert the index, takes as much again.
+The jackknife over halves reads the lists in fixed blocks of rows, each beside a mask of
+16 bytes a sample of all samples.
 """
 
 from collections.abc import Callable
@@ -11,12 +13,16 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask.graph_manipulation import bind
 
-from daskid.blockwise.sums import total
+from daskid.blockwise.sums import in_order, total
 from daskid.kernels import dimension as kernels
 from daskid.typing import Array, Floats, Ints
 
 Ranks = tuple[int, ...]
+
+LIST_ROWS = 8192
+"""Rows of a fixed block of lists: those of a chunk of a long run."""
 
 
 def locations(location: da.Array | None, distance: da.Array) -> da.Array:
@@ -112,6 +118,88 @@ def independent_error(d: da.Array, n: da.Array, *, ratios: int) -> da.Array:
     return error
 
 
+def block_numbers(trajectory: da.Array | None, frame: da.Array, length: int | None) -> da.Array:
+    """Return the block of each sample, by trajectory or by ``length`` frames: (n,), one chunk."""
+    labels = () if trajectory is None else (trajectory.rechunk(-1), "i")
+    numbers: da.Array = da.blockwise(
+        _block_numbers, "i", frame.rechunk(-1), "i", *labels, length=length,
+        dtype=np.int64, meta=np.empty(0, np.int64),
+    )  # fmt: skip
+    return numbers
+
+
+def count_blocks(block: da.Array) -> da.Array:
+    """Return how many blocks there are: ()."""
+    return _in_one_task(kernels.count_blocks, block, dtype=np.int64)
+
+
+def members(block: da.Array, location: da.Array | None) -> da.Array:
+    """Return in which halves of which deals each location has a sample: (n, 2), one chunk."""
+    locations = () if location is None else (location.rechunk(-1), "i")
+    masks: da.Array = da.blockwise(
+        _members, "ih", block, "i", *locations, new_axes={"h": 2},
+        dtype=np.uint64, meta=np.empty((0, 0), np.uint64),
+    )  # fmt: skip
+    return masks
+
+
+def halves(
+    distance: da.Array,
+    index: da.Array,
+    kept: da.Array,
+    member: da.Array,
+    *,
+    d: da.Array | None,
+    inner: Ranks,
+    outer: Ranks,
+    averaged: bool = False,
+    correction: int = 1,
+) -> tuple[da.Array, da.Array]:
+    """Return the error from halves of the blocks, and the share of lists too short for it.
+
+    Parameters
+    ----------
+    distance, index, kept
+        (n, k) lists and (n,) which samples count.
+    member
+        Of :func:`members`.
+    d
+        (s,) dimensions near which those of the halves are; None where any will do, since
+        all ranks are 1 and 2. The lists are read again for them, not held until they are known.
+    inner, outer, averaged, correction
+        See :func:`daskid.kernels.dimension.half_sums` and ``halves_error``.
+
+    Returns
+    -------
+    Two (s,) arrays.
+    """
+    if d is None:
+        d = da.ones(len(outer), chunks=-1)
+    else:
+        d = d.rechunk(-1)
+        distance, index = bind([distance, index], d, seed="again")
+    rows = {0: LIST_ROWS, 1: -1}
+    # i: rows, k: neighbors, h: halves, n: all samples, s: scales, r: deals, c: sums
+    partial: da.Array = da.blockwise(
+        _half_sums, "irhsc",
+        distance.rechunk(rows, method="tasks"), "ik", index.rechunk(rows, method="tasks"), "ik",
+        kept.rechunk(LIST_ROWS), "i", member.rechunk({0: LIST_ROWS}), "ih", member, "nh", d, "s",
+        inner=inner, outer=outer, averaged=averaged,
+        new_axes={"r": kernels.HALVINGS, "c": 4}, adjust_chunks={"i": 1}, concatenate=True,
+        dtype=np.float64, meta=np.empty((0,) * 5),
+    )  # fmt: skip
+    sums = in_order(partial)
+    error: da.Array = da.blockwise(
+        kernels.halves_error, "s", sums, "rhsc", d, "s", correction=correction,
+        concatenate=True, dtype=np.float64, meta=np.empty(0),
+    )  # fmt: skip
+    short: da.Array = da.blockwise(
+        kernels.short_share, "s", sums, "rhsc",
+        concatenate=True, dtype=np.float64, meta=np.empty(0),
+    )  # fmt: skip
+    return error, short
+
+
 def _by_row(
     function: Callable[..., Floats],
     distance: da.Array,
@@ -129,13 +217,18 @@ def _by_row(
     return values
 
 
-def _in_one_task(function: Callable[..., float], *arrays: da.Array, **keywords: Any) -> da.Array:
+def _in_one_task(
+    function: Callable[..., float],
+    *arrays: da.Array,
+    dtype: type[np.number[Any]] = np.float64,
+    **keywords: Any,
+) -> da.Array:
     # rechunked first: a fused gather would read the neighbor lists in this task too
     whole = [a.rechunk(-1, method="tasks") if a.ndim else a for a in arrays]
     pairs = (x for a in whole for x in (a, "ij"[: a.ndim]))
     value: da.Array = da.blockwise(
         _scalar, "", *pairs, function=function, **keywords,
-        concatenate=True, dtype=np.float64, meta=np.empty(()),
+        concatenate=True, dtype=dtype, meta=np.empty((), dtype),
     )  # fmt: skip
     return value
 
@@ -151,13 +244,16 @@ def _positions(index: da.Array, values: da.Array) -> da.Array:
 
 
 def _narrow(index: Array, values: Floats, *, n: int) -> Array:
-    outside = ((index < 0) | (index >= n)) & ~np.isnan(values)[:, np.newaxis]
+    _refuse(index, ((index < 0) | (index >= n)) & ~np.isnan(values)[:, np.newaxis], n)
+    return index.astype(_narrowest(n))
+
+
+def _refuse(index: Array, outside: Array, n: int) -> None:
     if outside.any():
         raise ValueError(
             f"neighbor_index: expected positions 0 to {n - 1} along sample, "
             f"got {index[outside][0]}: if samples were selected after knn, run knn on the selection"
         )
-    return index.astype(_narrowest(n))
 
 
 def _narrowest(n: int) -> type[np.int32] | type[np.int64]:
@@ -186,6 +282,33 @@ def _mean_log_ratios(distance: Array, kept: Array, *, inner: Ranks, outer: Ranks
 
 def _midpoints(distance: Array, log_mu: Floats, *, inner: Ranks, outer: Ranks) -> Floats:
     return kernels.midpoints(distance, log_mu, np.array(inner), np.array(outer))
+
+
+def _block_numbers(frame: Ints, trajectory: Array | None = None, *, length: int | None) -> Ints:
+    return kernels.block_numbers(trajectory, frame, length)
+
+
+def _members(block: Ints, location: Ints | None = None) -> Array:
+    if location is not None:
+        _is_first(location, np.arange(location.size))
+    return kernels.members(block, location)
+
+
+def _half_sums(
+    distance: Array,
+    index: Array,
+    kept: Array,
+    own: Array,
+    member: Array,
+    d: Floats,
+    *,
+    inner: Ranks,
+    outer: Ranks,
+    averaged: bool,
+) -> Floats:
+    _refuse(index, (index >= member.shape[0]) & kept[:, np.newaxis], member.shape[0])
+    ranks = np.array(inner), np.array(outer)
+    return kernels.half_sums(distance, index, kept, own, member, d, *ranks, averaged)[np.newaxis]
 
 
 def _scalar(*arrays: Array, function: Callable[..., float], **keywords: Any) -> Floats:

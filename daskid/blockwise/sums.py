@@ -29,6 +29,11 @@ def total(values: da.Array) -> da.Array:
     partial = rows.map_blocks(
         _block, chunks=((1,) * rows.numblocks[0], *rows.chunks[1:]), dtype=np.float64
     )
+    return in_order(partial)
+
+
+def in_order(partial: da.Array) -> da.Array:
+    """Return the sum of (b, ...) sums of blocks, added one after another."""
     sums: da.Array = partial.rechunk({0: -1}, method="tasks").map_blocks(
         _in_order, drop_axis=0, dtype=np.float64
     )

@@ -1,5 +1,6 @@
 """Nearest neighbours of every sample: the one step whose cost grows with N squared."""
 
+import json
 from typing import Any, Literal
 
 import dask
@@ -10,12 +11,15 @@ from dask.utils import format_bytes, parse_bytes
 
 from daskid import variables as v
 from daskid.blockwise import search
+from daskid.blockwise.search import pool
 from daskid.io import store as runs
+from daskid.storage import ledger, run
 from daskid.storage import rows as storage
-from daskid.storage import run
 from daskid.typing import Floats, Ints
 
 OUTPUTS = (v.neighbor_distance, v.neighbor_index, v.location, v.multiplicity)
+ALGORITHM = 1
+"""Raised when the same parameters give other bits: unfinished work is not mixed with new."""
 LIST_BYTES = 16
 """Bytes of one entry of a list: a float64 distance and an int64 index."""
 LONGEST = 1 << 62
@@ -114,11 +118,11 @@ def knn(
     if store is not None:
         return _into_store(ds, rule, described, str(store), overwrite)
     job = search.prepare(_source_in_memory(rows, k), rule, *_frames(ds, exclude))
-    found = search.search(job, store=None)
+    found = search.search(job)
     values = (found.distance, found.index, found.location, found.multiplicity)
     return v.assign(
         ds,
-        {o: _lazy(x) for o, x in zip(OUTPUTS, values, strict=True)},
+        {o: _lazy(x, rows.shape[1], k) for o, x in zip(OUTPUTS, values, strict=True)},
         inputs=inputs,
         parameters=parameters,
         attrs={v.neighbor_distance: found.cost},
@@ -211,8 +215,8 @@ def _memory_limit() -> float:
     return 0.5 * float(psutil.virtual_memory().available)
 
 
-def _lazy(values: Any) -> da.Array:
-    chunk = search.strip_rows(values.shape[0])
+def _lazy(values: Any, features: int, k: int) -> da.Array:
+    chunk = search.strip_rows(values.shape[0], features, k)
     array: da.Array = da.from_array(values, chunks=(chunk, *values.shape[1:]))
     return array
 
@@ -224,7 +228,7 @@ def _into_store(
     store: str,
     overwrite: bool,
 ) -> xr.Dataset:
-    """Search into a run: arrays first, the record of the step last."""
+    """Search into a run: strips and their marks first, the record of the step last."""
     ds = v.drop_dependents(ds, {variable.name for variable in OUTPUTS})
     runs.save(ds, store)
     new = {name: attrs["fingerprint"] for name, attrs in described.items()}
@@ -233,19 +237,61 @@ def _into_store(
     wanted = ds.assign({name: ((), 0, attrs) for name, attrs in described.items()})
     if not overwrite:  # refuse before the work
         runs.clear(store, new, wanted, overwrite=False)
-    job = search.prepare(runs.reader_of(store), rule, *_frames(ds, rule.exclude))
-    # nothing is dropped for a search that can't run
-    runs.clear(store, new, wanted, overwrite=overwrite)
-    n = ds.sizes["sample"]
+    folder = ledger.folder_of(store, v.neighbor_distance.step)
+    with ledger.writing(folder):
+        planned = _planned(runs.reader_of(store), rule, copied=False)
+        job = search.prepare(runs.reader_of(store), rule, *_frames(ds, rule.exclude))
+        # nothing is dropped for a search that can't run
+        runs.clear(store, new, wanted, overwrite=overwrite)
+        if not ledger.begin(folder, _terms(ds, described, planned), overwrite=overwrite):
+            _make_arrays(store, ds.sizes["sample"], planned, described)
+        found = search.search(
+            job,
+            search.Target(store, folder, new[v.neighbor_distance.name]),
+            block_bytes=planned.block_bytes,
+            needs=planned.task_bytes,
+        )
+        run.write_rows(store, v.location.name, 0, found.location)
+        run.write_rows(store, v.multiplicity.name, 0, found.multiplicity)
+        run.annotate(store, v.neighbor_distance.name, found.cost)
+        run.commit(store, new)
+        ledger.clear(folder)
+    return runs.open_run(store)
+
+
+def _terms(
+    ds: xr.Dataset, described: dict[str, dict[str, Any]], planned: search.Plan
+) -> dict[str, Any]:
+    """Return what an unfinished search must agree in to be gone on with."""
+    attrs = described[v.neighbor_distance.name]
+    return {
+        **json.loads(attrs["parameters"]),
+        **{name: v.fingerprint(ds[name]) for name in attrs["inputs"].split()},
+        "strip_rows": planned.strip_rows,
+        "version": ALGORITHM,
+    }
+
+
+def _make_arrays(
+    store: str, n: int, planned: search.Plan, described: dict[str, dict[str, Any]]
+) -> None:
     for variable in OUTPUTS:
-        shape = (n, rule.k)[: len(variable.dims)]
-        chunks = (search.strip_rows(n), rule.k)[: len(variable.dims)]
+        shape = (n, planned.neighbors)[: len(variable.dims)]
+        chunks = (planned.strip_rows, planned.neighbors)[: len(variable.dims)]
         dtype = "f8" if variable.kind == "f" else "i8"
         attrs = described[variable.name]
         run.create_array(store, variable.name, shape, chunks, dtype, variable.dims, attrs)
-    found = search.search(job, store=store)
-    run.write_rows(store, v.location.name, 0, found.location)
-    run.write_rows(store, v.multiplicity.name, 0, found.multiplicity)
-    run.annotate(store, v.neighbor_distance.name, found.cost)
-    run.commit(store, new)
-    return runs.open_run(store)
+
+
+def _planned(
+    source: search.Source, rule: search.Rule, *, copied: bool, itemsize: int = 0
+) -> search.Plan:
+    n, d = source.shape
+    itemsize = itemsize or np.dtype(source.dtype).itemsize
+    workers, threads, limit = pool.resources()
+    return search.make_plan(
+        n, d, itemsize, rule.k,
+        chunk_bytes=min(n, source.chunk_rows()) * d * itemsize,
+        workers=workers, threads=threads, worker_limit=limit, copied=copied,
+        labels=1 + 2 * (rule.exclude > 0),
+    )  # fmt: skip

@@ -108,7 +108,7 @@ def open_rows(
         rows = _flattened(field, dim, shape, dtype)
     dropped, columns = storage.NO_ROWS, None
     if field.dtype.kind == "f":
-        dropped, columns = _nonfinite(rows, drop_nonfinite)
+        dropped, columns = _nonfinite(rows, drop_nonfinite, field.encoding.get("_FillValue"))
     if dropped.size or columns is not None:
         rows = _without(rows, reader, dropped, columns)
     kept = np.delete(np.arange(shape[0]), dropped)
@@ -269,6 +269,8 @@ def _by_name(
 
 def _flattened(field: xr.DataArray, dim: str, shape: tuple[int, int], dtype: str) -> da.Array:
     """Return lazy rows, every block with all features."""
+    if not field.variable._in_memory:  # as xarray opens files
+        field = field.chunk("auto")
     data = field.transpose(dim, ...).data
     size = np.dtype(dtype).itemsize
     if not isinstance(data, da.Array):
@@ -281,8 +283,11 @@ def _flattened(field: xr.DataArray, dim: str, shape: tuple[int, int], dtype: str
     return flat
 
 
-def _nonfinite(rows: da.Array, drop: bool) -> tuple[Ints, Ints | None]:
+def _nonfinite(rows: da.Array, drop: bool, fill: Any) -> tuple[Ints, Ints | None]:
     """Return the rows to leave out, and the features to keep (None: all)."""
+    found = "NaN or infinity"
+    if fill is not None and fill == fill:
+        found += f" (the source's fill value {fill} counts as NaN)"
     bad, finite = compute(
         da.map_blocks(_bad_in_rows, rows, dtype="i8", drop_axis=1),
         da.reduction(rows, _finite, _any, axis=0, dtype=bool, meta=np.zeros(0, bool)),
@@ -291,18 +296,18 @@ def _nonfinite(rows: da.Array, drop: bool) -> tuple[Ints, Ints | None]:
     wrong = np.flatnonzero(bad > np.count_nonzero(~finite))
     if columns is not None and columns.size == 0:
         raise ValueError(
-            "rows: expected finite values, got NaN or infinity in every feature of every row: "
+            f"rows: expected finite values, got {found} in every feature of every row: "
             "mend the source, or choose another variable"
         )
     if wrong.size and not drop:
         first = ", ".join(map(str, wrong[:5])) + (", ..." if wrong.size > 5 else "")
         raise ValueError(
-            f"rows: expected finite values, got NaN or infinity in {wrong.size} of {bad.size} "
+            f"rows: expected finite values, got {found} in {wrong.size} of {bad.size} "
             f"rows (first: {first}): mend them, or leave them out with drop_nonfinite=True"
         )
     if wrong.size == bad.size:
         raise ValueError(
-            "rows: expected finite values, got NaN or infinity in every row: "
+            f"rows: expected finite values, got {found} in every row: "
             "leave out the features that have them"
         )
     return wrong, columns

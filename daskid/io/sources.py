@@ -82,7 +82,10 @@ def _named(shape: tuple[int, ...], dims: Iterable[Any] | None) -> tuple[str, ...
 
 def _lazy(data: Any, dims: Iterable[Any] | None, name: str | None = None) -> xr.DataArray:
     """Return an array at rest as a DataArray; an empty one has nothing to be read."""
-    array = da.from_array(data, name=False) if data.size else np.empty(data.shape, data.dtype)
+    if data.size:
+        array = da.from_array(data, chunks="auto", name=False)
+    else:
+        array = np.empty(data.shape, data.dtype)
     return xr.DataArray(xr.Variable(_named(data.shape, dims), array), name=name)
 
 
@@ -226,9 +229,7 @@ def _opened_group(
     mine = sizes.get(variable or "", {})
     store = xr.backends.ZarrStore.open_group(str(path), mode="r", consolidated=False)
     found = {
-        name: store.open_store_variable(name).chunk(
-            dict(zip(own, arrays[name].chunks, strict=True))
-        )
+        name: store.open_store_variable(name)
         for name, own in sizes.items()
         if all(size == mine.get(dim, size) for dim, size in own.items())
     }

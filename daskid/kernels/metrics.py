@@ -12,7 +12,7 @@ import numpy as np
 from daskid.kernels._jit import jit
 from daskid.typing import Array, Floats
 
-LANES = 32
+LANES, HALVES = 32, (16, 8, 4, 2, 1)
 SQUARE, ABSOLUTE, LARGEST = 0, 1, 2
 
 
@@ -63,14 +63,11 @@ def reduced_distance(
         _add_squares(x, y, lanes)
     else:
         _add_terms(x, y, combine, period, weight, lanes)
-    width = LANES
-    while width > 1:
-        width //= 2
+    if combine == LARGEST:
+        return float(lanes.max())
+    for width in HALVES:
         for lane in range(width):
-            if combine == LARGEST:
-                lanes[lane] = max(lanes[lane], lanes[lane + width])
-            else:
-                lanes[lane] += lanes[lane + width]
+            lanes[lane] += lanes[lane + width]
     return float(lanes[0])
 
 

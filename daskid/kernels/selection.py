@@ -11,7 +11,7 @@ from daskid.kernels._jit import jit
 from daskid.kernels.metrics import LARGEST, SQUARE
 from daskid.typing import Array, Floats, Ints
 
-STRIDE = 64
+STRIDE = 128
 BISECTIONS = 24
 
 

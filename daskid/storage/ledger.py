@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ PLAN, LOCK = "plan.json", "lock"
 
 def folder_of(run: str, stage: str) -> str:
     """Return the folder of a stage of a run: beside the run, never inside its group."""
-    return str(Path(f"{str(run).rstrip('/')}.work") / stage)
+    path = Path(run).absolute()
+    return str(path.with_name(f"{path.name}.work") / stage)
 
 
 @contextmanager
@@ -51,25 +52,35 @@ def writing(folder: str) -> Iterator[None]:
         yield
 
 
-def begin(folder: str, plan: dict[str, Any]) -> None:
-    """Write the plan of a job, or find the same one there.
+def begin(folder: str, plan: dict[str, Any], *, overwrite: bool = False) -> bool:
+    """Write the plan of a job, or find the same one there; return whether it was there.
 
     Raises
     ------
     ValueError
-        If there is an unfinished job of another plan; it names what changed.
+        If there is an unfinished job of another plan and ``overwrite`` is not set; it
+        names what changed.
     """
     old = plan_of(folder)
-    if old is None:
-        _write(Path(folder) / PLAN, json.dumps(plan, indent=1).encode())
-    elif changed := sorted(key for key in {*old, *plan} if old.get(key) != plan.get(key)):
+    if old == plan:
+        return True
+    if old is not None and not overwrite:
+        changed = sorted(key for key in {*old, *plan} if old.get(key) != plan.get(key))
+        before, now = (", ".join(f"{key}={p.get(key)}" for key in changed) for p in (old, plan))
         raise ValueError(
-            f"store: {folder!r} holds an unfinished job with "
-            + ", ".join(f"{key} {old.get(key)}" for key in changed)
-            + ", got "
-            + ", ".join(f"{key} {plan.get(key)}" for key in changed)
-            + ": finish it with what it was begun, or overwrite it"
+            f"store: expected to go on with the unfinished job in {folder!r} ({before}), "
+            f"got {now}: "
+            "finish it with what it was begun, or overwrite it"
         )
+    _empty(folder)
+    _write(Path(folder) / PLAN, json.dumps(plan, indent=1, sort_keys=True).encode())
+    return False
+
+
+def _empty(folder: str) -> None:
+    for path in Path(folder).iterdir():
+        if path.name != LOCK:
+            path.unlink()
 
 
 def plan_of(folder: str) -> dict[str, Any] | None:
@@ -116,8 +127,10 @@ def checksum(fingerprint: str, *arrays: Array) -> str:
 
 
 def clear(folder: str) -> None:
-    """Drop a folder and all that it holds."""
+    """Drop a folder and all that it holds, and the one around it if nothing else is there."""
     shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        Path(folder).parent.rmdir()
 
 
 def _write(path: Path, content: bytes) -> None:

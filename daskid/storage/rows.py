@@ -153,6 +153,11 @@ class MemoryRows:
         """Shape of the values."""
         return self.values.shape
 
+    @property
+    def dtype(self) -> str:
+        """Dtype of the values."""
+        return str(self.values.dtype)
+
     def read(self, start: int, stop: int) -> Array:
         """Return the values from row ``start`` up to row ``stop``."""
         return self.values[start:stop]

@@ -214,13 +214,19 @@ def create_array(
         dimension_names=dims,
         attributes=attrs,
         overwrite=True,
+        fill_value=np.nan if np.dtype(dtype).kind == "f" else -1,
     )
 
 
 def write_rows(path: str, name: str, start: int, values: Array) -> None:
     """Write ``values`` to the rows from ``start`` on; chunks must have one writer each."""
-    array = zarr.open_array(path, path=name, mode="r+")
+    array = zarr.open_array(path, path=name, mode="r+", config={"write_empty_chunks": True})
     array[start : start + values.shape[0]] = np.asarray(values)
+
+
+def read_rows(path: str, name: str, start: int, stop: int) -> Array:
+    """Return the rows from ``start`` up to ``stop`` of an array."""
+    return np.asarray(zarr.open_array(path, path=name, mode="r")[start:stop])
 
 
 def annotate(path: str, name: str, attrs: dict[str, Any]) -> None:

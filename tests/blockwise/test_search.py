@@ -21,6 +21,7 @@ from daskid.storage.rows import MemoryRows, RowReader
 
 # the package has functions of these names
 scan = importlib.import_module("daskid.blockwise.search.scan")
+strips = importlib.import_module("daskid.blockwise.search.strips")
 faces = importlib.import_module("daskid.blockwise.search.progress")
 NONE = np.zeros(0)
 
@@ -31,7 +32,7 @@ def rule(k, metric="euclidean", period=NONE, weight=NONE, exclude=0, merge=True)
 
 def search(x, k, source=None, frame=None, trajectory=None, **options):
     source = MemoryRows(np.ascontiguousarray(x)) if source is None else source
-    return job.search(job.prepare(source, rule(k, **options), frame, trajectory), store=None)
+    return job.search(job.prepare(source, rule(k, **options), frame, trajectory))
 
 
 def check_same(a, b):
@@ -54,8 +55,8 @@ def small_steps(strip, block, features=6):
     rows = {"side_effect": lambda shape, *_: min(block, shape[0])}
     with ExitStack() as stack:
         for patch in (
-            mock.patch.object(job, "strip_rows", return_value=strip),
-            mock.patch.object(job, "block_rows", **rows),
+            mock.patch.object(strips, "strip_rows", return_value=strip),
+            mock.patch.object(strips, "block_rows", **rows),
             mock.patch.object(scan, "block_rows", **rows),
             mock.patch.object(scan, "BATCH_BYTES", 16 * features),
             mock.patch.multiple(neighbors, X_TILE=3, Y_TILE=4, SPARE=8),
@@ -126,7 +127,7 @@ def test_processes__same_bits(client, data, expected):
         alone = search(data, 10, **options)
     assert pool.current_client() is client
     assert pool.threads() == 2
-    with mock.patch.object(job, "strip_rows", return_value=90):
+    with mock.patch.object(strips, "strip_rows", return_value=90):
         check_same(search(data, 10), expected)
         check_same(search(data, 10, **options), alone)
 

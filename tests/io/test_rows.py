@@ -251,6 +251,28 @@ def test_open_rows__what_the_reader_can_not_decode_goes_through_xarray(tmp_path)
     save(open_rows(tmp_path / "g.zarr", drop_nonfinite=True), tmp_path / "run.zarr")
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_open_rows__says_that_a_fill_value_counts_as_missing(tmp_path, zarr_format):
+    array = field(np.abs(values()))
+    array.values[5, 0, 0] = 0.0
+    path = as_group(tmp_path, array, zarr_format, _FillValue=0.0)
+    with pytest.raises(ValueError, match=r"fill value 0\.0 counts as NaN\) in 1 of 12 rows"):
+        open_rows(path)
+
+
+def test_open_rows__a_file_that_xarray_opened_stays_on_disk(tmp_path, monkeypatch):
+    field().to_dataset().drop_vars("trajectory").to_netcdf(tmp_path / "x.nc", engine="scipy")
+    expected = field().values.reshape(N, -1)
+    for chunks in (None, {"time": 5}):
+        with xr.open_dataset(tmp_path / "x.nc", engine="scipy", chunks=chunks) as ds:
+            found = [open_rows(ds), open_rows(ds.t2m)]
+            assert not isinstance(ds.t2m.variable._data, np.ndarray)
+            for each in found:
+                np.testing.assert_array_equal(each.rows, expected)
+                assert each.source == str(tmp_path / "x.nc")
+            assert found[0].rows.data.name == found[1].rows.data.name
+
+
 def test_open_rows__a_lone_array_is_decoded_by_its_attributes(tmp_path):
     z = zarr.create_array(tmp_path / "a.zarr", data=np.array([[1, 2], [3, -1]], "i2"))
     z.attrs.update({"scale_factor": 0.5, "_FillValue": -1})

@@ -2,7 +2,7 @@
 
 A task holds a strip, one block of the other rows and the strip's lists; the
 (N, N) distance matrix never exists. Bits do not depend on strips, blocks,
-workers or the order of tasks.
+workers, the order of tasks, or on how often the job was killed.
 """
 
 import time
@@ -11,22 +11,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from daskid.blockwise.search import pool
-from daskid.blockwise.search.progress import progress
-from daskid.blockwise.search.scan import NONE, Scan, Source, locate, scan
-from daskid.kernels.locations import canonical, most_within
+from daskid.blockwise.search.plan import BLOCK_BYTES, Plan, make_plan, strip_rows
+from daskid.blockwise.search.scan import Scan, Source, locate, scan
+from daskid.blockwise.search.strips import LISTS, Labels, Target, search_strips
+from daskid.kernels.locations import most_within
 from daskid.kernels.metrics import METRICS
-from daskid.kernels.neighbors import Block, Space, empty_lists, update
-from daskid.storage import run
-from daskid.storage.rows import MemoryRows, block_rows
-from daskid.typing import Array, Floats, Ints
+from daskid.kernels.neighbors import Space
+from daskid.storage.rows import MemoryRows
+from daskid.typing import Floats, Ints
 
-__all__ = ["METRICS", "Job", "Neighbors", "Rule", "Source", "prepare", "search", "strip_rows"]
-
-STRIP_ROWS = 8192
-STRIPS = 16
-"""Strips of a small search: enough for all threads of a laptop to have work."""
-BLOCK_BYTES = 32 << 20
+__all__ = [
+    "LISTS",
+    "METRICS",
+    "Job",
+    "Neighbors",
+    "Plan",
+    "Rule",
+    "Source",
+    "Target",
+    "make_plan",
+    "prepare",
+    "search",
+    "strip_rows",
+]
 
 
 class Rule(NamedTuple):
@@ -40,14 +47,6 @@ class Rule(NamedTuple):
     merge: bool
 
 
-class Labels(NamedTuple):
-    """Who the rows are: location, and its frame and trajectory (None: not needed)."""
-
-    location: Source | None
-    frame: Source | None = None
-    trajectory: Source | None = None
-
-
 class Job(NamedTuple):
     """A search that can run: checked, its coincident rows found."""
 
@@ -57,7 +56,7 @@ class Job(NamedTuple):
     labels: Labels
     location: Ints
     multiplicity: Ints
-    pairs: int
+    locations: int
     seconds: float
 
 
@@ -106,30 +105,35 @@ def prepare(source: Source, rule: Rule, frame: Ints | None, trajectory: Ints | N
     labels = Labels(*(None if x is None else MemoryRows(x) for x in used))
     seconds = time.monotonic() - start
     space = _space(rule, found)
-    return Job(source, space, rule.k, labels, location, copies[location], n * first.size, seconds)
+    return Job(source, space, rule.k, labels, location, copies[location], first.size, seconds)
 
 
-def search(job: Job, store: str | None) -> Neighbors:
+def search(
+    job: Job, target: Target | None = None, *, block_bytes: int = BLOCK_BYTES, needs: int = 0
+) -> Neighbors:
     """Return the nearest locations of every row.
 
     Parameters
     ----------
     job
         What is searched.
-    store
+    target
         The run whose arrays ``neighbor_distance`` and ``neighbor_index`` are
         filled; None for results in memory.
+    block_bytes, needs
+        What a task holds of the other rows, and in all, see :class:`Plan`.
     """
     start = time.monotonic()
-    distance, index = _strips(job, store)
-    seconds = round(job.seconds + time.monotonic() - start, 3)
-    cost = {"method": "strips", "pairs": job.pairs, "seconds": seconds}
+    distance, index = search_strips(
+        job.source, job.labels, job.space, job.k,
+        locations=job.locations, target=target, block_bytes=block_bytes, needs=needs,
+    )  # fmt: skip
+    cost = {
+        "method": "strips",
+        "pairs": job.source.shape[0] * job.locations,
+        "seconds": round(job.seconds + time.monotonic() - start, 3),
+    }
     return Neighbors(distance, index, job.location, job.multiplicity, cost)
-
-
-def strip_rows(n: int) -> int:
-    """Return the number of rows of a strip: that of a chunk of the result."""
-    return int(np.clip(-(-n // STRIPS), 256, STRIP_ROWS))
 
 
 def _check_k(rule: Rule, locations: int, n: int, within: int) -> None:
@@ -157,69 +161,3 @@ def _space(rule: Rule, found: Scan) -> Space:
         float(2.0 ** -np.ceil(np.log2(norm))) if norm > 0 else 1.0,
         rule.exclude,
     )
-
-
-def _strips(job: Job, store: str | None) -> tuple[Floats | None, Ints | None]:
-    n, step = job.source.shape[0], strip_rows(job.source.shape[0])
-    large = (job.source, *job.labels)
-    shared = [pool.share(x) if isinstance(x, MemoryRows) else x for x in large]
-    starts = range(0, n, step)
-    tasks = [(*shared, job.space, job.k, a, min(a + step, n), store) for a in starts]
-    distance = None if store else np.empty((n, job.k))
-    index = None if store else np.empty((n, job.k), np.int64)
-    with progress("knn", job.pairs, "pairs") as advance:
-        for i, result in pool.run(_strip, tasks):
-            a, b = starts[i], min(starts[i] + step, n)
-            if distance is not None and index is not None:
-                distance[a:b], index[a:b] = result
-            advance((b - a) * job.pairs // n)
-    return distance, index
-
-
-def _strip(
-    source: Source,
-    location: Source | None,
-    frame: Source | None,
-    trajectory: Source | None,
-    space: Space,
-    k: int,
-    start: int,
-    stop: int,
-    store: str | None,
-) -> tuple[Floats, Ints] | None:
-    """Search the rows ``start`` to ``stop`` among all; return their lists, or write them."""
-    labels = Labels(location, frame, trajectory)
-    n = source.shape[0]
-    strip = _block(source, labels, space, start, stop)
-    _, first, copy = np.unique(strip.who[0], return_index=True, return_inverse=True)
-    x = _part(strip, first)
-    lists = empty_lists(first.size, k)
-    step = block_rows(source.shape, 8, source.chunk_rows(), BLOCK_BYTES)
-    for a in range(0, n, step):
-        y = _block(source, labels, space, a, min(a + step, n))
-        # of copies, the first one is searched
-        update(lists, x, _part(y, y.who[0] == np.arange(a, a + y.who.shape[1])), space)
-    distance, index = lists.distance[copy], lists.location[copy]
-    if store is None:
-        return distance, index
-    run.write_rows(store, "neighbor_distance", start, distance)
-    run.write_rows(store, "neighbor_index", start, index)
-    return None
-
-
-def _block(source: Source, labels: Labels, space: Space, start: int, stop: int) -> Block:
-    rows = source.read(start, stop)
-    if space.period.size:
-        rows = canonical(rows, space.lowest, space.period, NONE)
-    own = np.arange(start, stop)
-    location, frame, trajectory = (None if x is None else x.read(start, stop) for x in labels)
-    location = own if location is None else location
-    frame = own if frame is None else frame
-    trajectory = np.zeros_like(own) if trajectory is None else trajectory
-    return Block(rows, np.stack([location, frame, trajectory]))
-
-
-def _part(block: Block, rows: Array) -> Block:
-    if rows.dtype == bool and rows.all():
-        return block
-    return Block(block.rows[rows], np.ascontiguousarray(block.who[:, rows]))

@@ -12,14 +12,13 @@ import dask
 from dask.utils import format_bytes
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from daskid.blockwise.search.plan import IMPORTS_BYTES
 from daskid.blockwise.search.workers import prepare
 
 WINDOW = 2
 """Tasks in flight per thread: enough to hide the way to a worker, few enough to hold."""
 LOOK_SECONDS, GONE_SECONDS = 5.0, 60.0
 """How often to look whether anybody is there, and when nobody is for too long."""
-IMPORTS_BYTES = 300 << 20
-"""What a worker holds before its first task: imports and compiled kernels (measured)."""
 ONE_THREAD = ("synchronous", "sync", "single-threaded")
 THREADS = ("threads", "threading")
 
@@ -43,6 +42,18 @@ def current_client() -> Any:
         return distributed.get_client()
     except ValueError:
         return None
+
+
+def resources() -> tuple[int, int, int | None]:
+    """Return the number of processes, the threads of each, and their memory limit if any."""
+    client = current_client()
+    if client is None:
+        return 1, threads(), None
+    workers = client.scheduler_info(-1)["workers"].values()
+    if not workers:
+        return 1, 1, None
+    limits = [w["memory_limit"] for w in workers if w["memory_limit"]]
+    return len(workers), max(w["nthreads"] for w in workers), min(limits, default=None)
 
 
 def share(value: Any) -> Any:

@@ -16,7 +16,7 @@ def prepare(client: Any) -> None:
     """Register the plugin with a client, once."""
     from distributed import WorkerPlugin
 
-    class Prepared(WorkerPlugin):  # type: ignore[misc]
+    class Prepared(WorkerPlugin):
         name = NAME
         idempotent = True
         driver = os.getpid()

@@ -1,0 +1,167 @@
+"""What a search will do and take, before it reads anything.
+
+The tiles are strips of rows: how many rows a strip has depends on the data alone,
+never on workers or memory, so that a job can be resumed on any machine. What a
+task holds of the other rows at a time is fitted to the memory of a worker.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+from dask.utils import format_bytes, format_time
+
+STRIP_ROWS, LEAST_ROWS = 8192, 128
+STRIPS = 16
+"""Strips of a small search: enough for all threads of a laptop to have work."""
+STRIP_BYTES = 64 << 20
+BLOCK_BYTES = 32 << 20
+LEAST_BLOCK = 2 << 20
+MOST_TASKS = 100_000
+IMPORTS_BYTES = 330 << 20
+"""A worker before its first tile: imports, and kernels once they are compiled (measured)."""
+USABLE = 0.9
+"""Share of a worker's limit that may be planned for: dask pauses a worker beyond it."""
+VALUE = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a search, sizes in bytes.
+
+    ``block_bytes`` is what a task holds of the other rows (counted at 8 bytes a value);
+    ``task_bytes`` is all that a task holds, ``worker_bytes`` all that a process with
+    ``threads`` tasks holds; ``seconds`` is None until a probe has run.
+    """
+
+    method: str
+    samples: int
+    features: int
+    neighbors: int
+    strip_rows: int
+    block_bytes: int
+    tasks: int
+    pairs: int
+    bytes_read: int
+    store_bytes: int
+    copy_bytes: int
+    task_bytes: int
+    worker_bytes: int
+    client_bytes: int
+    workers: int
+    threads: int
+    worker_limit: int | None
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        """Return the plan as a table."""
+        limit = "none" if self.worker_limit is None else format_bytes(self.worker_limit)
+        eta = "not probed" if self.seconds is None else format_time(self.seconds)
+        rows = (
+            ("method", f"{self.method}: {self.tasks:,} of {self.strip_rows:,} rows each"),
+            (
+                "samples, features, neighbors",
+                f"{self.samples:,}, {self.features:,}, {self.neighbors:,}",
+            ),
+            ("pairs", f"{self.pairs:,}"),
+            ("read", format_bytes(self.bytes_read)),
+            ("copied first", format_bytes(self.copy_bytes)),
+            ("written to the run", format_bytes(self.store_bytes)),
+            ("memory of a worker", f"{format_bytes(self.worker_bytes)} (limit: {limit})"),
+            ("memory of the client", format_bytes(self.client_bytes)),
+            ("workers, threads each", f"{self.workers:,}, {self.threads:,}"),
+            ("time, about", eta),
+        )
+        return "\n".join(f"{name:<30}{value}" for name, value in rows)
+
+
+def strip_rows(n: int, features: int, k: int) -> int:
+    """Return the number of rows of a strip: that of a chunk of the result."""
+    fits = STRIP_BYTES // (2 * VALUE * features + 40 * k)
+    return int(
+        max(1, min(n, max(min(LEAST_ROWS, n), min(STRIP_ROWS, fits, max(256, ceil(n / STRIPS))))))
+    )
+
+
+def make_plan(
+    n: int,
+    features: int,
+    itemsize: int,
+    k: int,
+    *,
+    chunk_bytes: int,
+    workers: int,
+    threads: int,
+    worker_limit: int | None,
+    copied: bool,
+    labels: int,
+) -> Plan:
+    """Return the plan of a search by strips.
+
+    Parameters
+    ----------
+    n, features, itemsize, k
+        Rows, features, bytes of a value, neighbors.
+    chunk_bytes
+        Size of a chunk of the source, decoded.
+    workers, threads, worker_limit
+        Processes, threads of each, and the memory of each in bytes (None: no limit).
+    copied
+        Whether the rows must be copied into the run first.
+    labels
+        How many integers a row every worker holds: locations, frames, trajectories.
+
+    Raises
+    ------
+    MemoryError
+        If no block fits into the memory of a worker; it names the smallest limit.
+    ValueError
+        If there would be too many tasks.
+    """
+    strip = strip_rows(n, features, k)
+    tasks = ceil(n / strip)
+    if tasks > MOST_TASKS:
+        raise ValueError(
+            f"rows: expected at most {MOST_TASKS:,} strips, got {tasks:,}: reduce the features, "
+            "or search fewer samples"
+        )
+    fixed = IMPORTS_BYTES + 8 * n * labels
+    shape = (strip, features, itemsize, k, chunk_bytes)
+    block = BLOCK_BYTES
+    if worker_limit is not None:
+        while (
+            block > LEAST_BLOCK
+            and fixed + threads * task_bytes(*shape, block) > USABLE * worker_limit
+        ):
+            block //= 2
+        need = fixed + threads * task_bytes(*shape, block)
+        if need > USABLE * worker_limit:
+            raise MemoryError(
+                f"memory: expected at least {format_bytes(ceil(need / USABLE))} a worker of "
+                f"{threads} threads, got {format_bytes(worker_limit)}: give workers more memory or "
+                "fewer threads"
+            )
+    task = task_bytes(*shape, block)
+    size = n * features * itemsize
+    return Plan(
+        "strips", n, features, k, strip, block, tasks, n * n,
+        bytes_read=(tasks + 2) * size,
+        store_bytes=n * (k * 16 + 16) + (size if copied else 0),
+        copy_bytes=size if copied else 0,
+        task_bytes=task,
+        worker_bytes=fixed + threads * task,
+        client_bytes=IMPORTS_BYTES + n * 56,
+        workers=workers,
+        threads=threads,
+        worker_limit=worker_limit,
+    )  # fmt: skip
+
+
+def task_bytes(
+    strip: int, features: int, itemsize: int, k: int, chunk_bytes: int, block_bytes: int
+) -> int:
+    """Return what a task holds: the strip and its lists, a block as read and as prepared."""
+    rows = min(strip * features * VALUE, STRIP_BYTES)
+    lists = strip * k * (16 + 8 + 16)
+    block_rows = max(1, block_bytes // (VALUE * features))
+    block = block_rows * features * (itemsize + 8)  # as read, and centered in both precisions
+    return int(rows + lists + block + 2 * chunk_bytes)

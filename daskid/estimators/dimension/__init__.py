@@ -1,0 +1,7 @@
+"""Global intrinsic dimension from the distances to the neighbors."""
+
+from daskid.estimators.dimension.lists import SANDWICH
+from daskid.estimators.dimension.ratios import mle, twonn
+from daskid.estimators.dimension.scales import gride
+
+__all__ = ["SANDWICH", "gride", "mle", "twonn"]
