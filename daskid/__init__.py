@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from daskid import config, datasets
 from daskid.estimators.dimension import gride, mle, twonn
-from daskid.estimators.neighbors import knn
+from daskid.estimators.neighbors import knn, plan
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
 from daskid.page import report, summary, table
@@ -29,6 +29,7 @@ __all__ = [
     "mle",
     "open_rows",
     "open_run",
+    "plan",
     "report",
     "save",
     "summary",

@@ -1,4 +1,4 @@
-"""Defaults under ``dask.config``: file ``~/.config/dask/daskid.yaml``, environment ``DASK_DASKID__*``."""
+"""Defaults under ``dask.config``; overridden in ``~/.config/dask`` or by ``DASK_DASKID__*``."""
 
 from pathlib import Path
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from daskid.cli.commands import analyze, demo, open_source, report, show
+from daskid.cli.commands import analyze, demo, open_source, plan, report, show, status
 from daskid.cli.steps import command
 from daskid.steps import STEPS
 
@@ -21,6 +21,7 @@ def cli(debug: bool) -> None:
 
     \b
     daskid demo                               real data, a page, one minute
+    daskid plan SOURCE                        what a search would take
     daskid analyze SOURCE --out RUN.zarr      every step at once
     daskid show RUN.zarr                      the numbers
     daskid report RUN.zarr                    the page
@@ -31,7 +32,7 @@ def cli(debug: bool) -> None:
 
 for _command in (open_source, *(command(name, step) for name, step in STEPS.items())):
     cli.add_command(_command)
-for _command in (analyze, show, report, demo):
+for _command in (analyze, plan, status, show, report, demo):
     cli.add_command(_command)
 
 

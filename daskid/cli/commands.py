@@ -8,6 +8,7 @@ import click
 import xarray as xr
 
 from daskid import datasets, recipes
+from daskid import variables as v
 from daskid.cli.steps import (
     documentation,
     on_cluster,
@@ -17,10 +18,13 @@ from daskid.cli.steps import (
     run_argument,
     scheduler_option,
 )
-from daskid.io.rows import open_rows
+from daskid.estimators.neighbors import plan as plan_search
+from daskid.io.rows import open_rows, opened
 from daskid.io.store import open_run, save
 from daskid.page import report as write_report
 from daskid.page import summary, table
+from daskid.storage import ledger
+from daskid.storage.run import is_run, record
 
 DEMO: tuple[tuple[Literal["torsions", "distances"], str], ...] = (
     ("torsions", "the two torsions: a torus, of dimension 2 by construction"),
@@ -79,6 +83,31 @@ def _analyze(source: str, out: str, overwrite: bool, scheduler: str | None, **gi
         ds = recipes.analyze(ds, store=out, overwrite=overwrite, **keywords)
     tell(ds)
     click.echo(f"\nrun:  {out}\npage: daskid report {out}")
+
+
+def _plan(source: str, scheduler: str | None, **given: Any) -> None:
+    opening, keywords = _split(given)
+    with on_cluster(scheduler):
+        ds = open_run(source) if is_run(source) else opened(source, opening, check=False)
+        click.echo(str(plan_search(ds, **keywords)))
+
+
+def _status(run: str) -> None:
+    """Print which variables are there, and how far an unfinished search is."""
+    committed = record(run)["committed"]
+    steps = sorted({v.VARIABLES[n].step for n in committed if n in v.VARIABLES} - {"open_rows"})
+    click.echo(f"done: {', '.join(steps) or 'no step yet'}")
+    folder = ledger.folder_of(run, "knn")
+    job = ledger.plan_of(folder)
+    if job is None:
+        click.echo("nothing is unfinished")
+        return
+    tiles, marks, tries = job["tiles"], ledger.marks(folder), ledger.tries(folder)
+    now = "running" if ledger.held(folder) else "stopped: run daskid knn again to go on"
+    given = ", ".join(f"{name}={job[name]}" for name in ("k", "metric", "exclude", "duplicates"))
+    click.echo(f"knn ({given}): {len(marks)} of {tiles} tiles done, {now}")
+    again = sum(count - 1 for count in tries.values())
+    click.echo(f"tiles begun: {len(tries)}, begun again: {again}")
 
 
 def _show(run: str) -> None:
@@ -158,6 +187,24 @@ analyze = click.Command(
     ],
     short_help="Open a source and run every step.",
     help=documentation(recipes.analyze)[0],
+)
+plan = click.Command(
+    "plan",
+    callback=_plan,
+    params=[
+        click.Argument(["source"], metavar="SOURCE|RUN.zarr"),
+        *_source_options(),
+        *options(plan_search, without=("probe",)),
+        scheduler_option(),
+    ],
+    short_help="Say what a search would do and take.",
+    help="Say what a neighbor search would do and take, before it reads the data.",
+)
+status = click.Command(
+    "status",
+    callback=_status,
+    params=[run_argument()],
+    help="Say which steps of a run are done, and how far an unfinished search is.",
 )
 show = click.Command(
     "show",

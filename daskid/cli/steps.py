@@ -41,9 +41,7 @@ def command(name: str, step: Callable[..., xr.Dataset]) -> click.Command:
     )
 
 
-def options(
-    step: Callable[..., xr.Dataset], *, without: tuple[str, ...] = ()
-) -> list[click.Parameter]:
+def options(step: Callable[..., Any], *, without: tuple[str, ...] = ()) -> list[click.Parameter]:
     """Return the options of a step's keywords, with their lines of the docstring."""
     hints, helps = get_type_hints(step), parameter_helps(step)
     return [

@@ -1,6 +1,7 @@
 """Nearest neighbours of every sample: the one step whose cost grows with N squared."""
 
 import json
+from dataclasses import replace
 from typing import Any, Literal
 
 import dask
@@ -129,6 +130,64 @@ def knn(
     )
 
 
+def plan(
+    ds: xr.Dataset,
+    *,
+    k: int = 100,
+    metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
+    exclude: int = 0,
+    probe: bool = True,
+) -> search.Plan:
+    """Say what :func:`daskid.knn` would do and take on the current client, or on this machine.
+
+    Nothing is read but, for the time, a block of rows on which the kernels run for two
+    seconds. On N rows of D features strips cost N^2 pairs: at the 60-90 GFLOP/s of a core,
+    1e6 x 128 are half an hour on two cores.
+
+    Parameters
+    ----------
+    ds
+        Holds ``rows``, see :func:`daskid.open_rows`.
+    k, metric, exclude
+        As in :func:`daskid.knn`.
+    probe
+        Whether to measure the time.
+
+    Returns
+    -------
+    The plan; printed, it is a table.
+
+    Raises
+    ------
+    SchemaError, ValueError
+        As :func:`daskid.knn` does.
+    MemoryError
+        If the search does not fit into the workers' memory: it names the smallest
+        limit that would do.
+
+    Examples
+    --------
+    >>> import daskid
+    >>> plan = daskid.plan(daskid.datasets.torus(100_000, 3, seed=0), k=10, probe=False)
+    >>> plan.method, plan.tasks, plan.pairs
+    ('strips', 16, 10000000000)
+    """
+    (rows,) = v.read(ds, v.rows)
+    _check(k, metric, exclude, "merge", rows.shape)
+    rule = _rule(ds, k, metric, exclude, "merge")
+    reader = storage.recall(rows.name)
+    source = reader or storage.MemoryRows(np.empty((0, 0)))
+    dtype = np.dtype(storage.native(rows.dtype))
+    planned = _planned(source, rule, rows.shape, dtype, copied=reader is None)
+    if not probe:
+        return planned
+    n = min(rows.shape[0], storage.block_rows(rows.shape, 8, 1, planned.block_bytes))
+    first = np.ascontiguousarray(rows[:n].compute(), dtype=dtype)
+    with dask.config.set({"daskid.progress": "none"}):
+        rate = search.probe(first, rule)
+    return replace(planned, seconds=planned.pairs / (rate * planned.workers * planned.threads))
+
+
 def _check(k: int, metric: str, exclude: int, duplicates: str, shape: tuple[int, ...]) -> None:
     _check_whole("k", k, 1, "give the number of neighbors, e.g. k=100")
     _check_whole("exclude", exclude, 0, "give a number of frames, 0 for none")
@@ -139,7 +198,12 @@ def _check(k: int, metric: str, exclude: int, duplicates: str, shape: tuple[int,
         if given not in known:
             raise ValueError(f"{name}: expected one of {known}, got {given!r}: choose one of them")
     n, d = shape
-    if not n >= 2 or not d >= 1:
+    if n != n:  # dask's NaN
+        raise ValueError(
+            "rows: expected a known number of samples, got unknown chunk sizes: "
+            "call ds.rows.data.compute_chunk_sizes() first"
+        )
+    if n < 2 or d < 1:
         raise ValueError(
             f"rows: expected 2 samples and 1 feature or more, got {n} and {d}: "
             "there are no neighbors to find"
@@ -239,8 +303,9 @@ def _into_store(
         runs.clear(store, new, wanted, overwrite=False)
     folder = ledger.folder_of(store, v.neighbor_distance.step)
     with ledger.writing(folder):
-        planned = _planned(runs.reader_of(store), rule, copied=False)
-        job = search.prepare(runs.reader_of(store), rule, *_frames(ds, rule.exclude))
+        source = runs.reader_of(store)
+        planned = _planned(source, rule, source.shape, np.dtype(source.dtype), copied=False)
+        job = search.prepare(source, rule, *_frames(ds, rule.exclude))
         # nothing is dropped for a search that can't run
         runs.clear(store, new, wanted, overwrite=overwrite)
         if not ledger.begin(folder, _terms(ds, described, planned), overwrite=overwrite):
@@ -268,6 +333,7 @@ def _terms(
         **json.loads(attrs["parameters"]),
         **{name: v.fingerprint(ds[name]) for name in attrs["inputs"].split()},
         "strip_rows": planned.strip_rows,
+        "tiles": planned.tasks,
         "version": ALGORITHM,
     }
 
@@ -284,14 +350,18 @@ def _make_arrays(
 
 
 def _planned(
-    source: search.Source, rule: search.Rule, *, copied: bool, itemsize: int = 0
+    source: search.Source,
+    rule: search.Rule,
+    shape: tuple[int, ...],
+    dtype: "np.dtype[Any]",
+    *,
+    copied: bool,
 ) -> search.Plan:
-    n, d = source.shape
-    itemsize = itemsize or np.dtype(source.dtype).itemsize
+    n, d = shape
     workers, threads, limit = pool.resources()
     return search.make_plan(
-        n, d, itemsize, rule.k,
-        chunk_bytes=min(n, source.chunk_rows()) * d * itemsize,
+        n, d, dtype.itemsize, rule.k,
+        chunk_bytes=min(n, source.chunk_rows()) * d * dtype.itemsize,
         workers=workers, threads=threads, worker_limit=limit, copied=copied,
         labels=1 + 2 * (rule.exclude > 0),
     )  # fmt: skip

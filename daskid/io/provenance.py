@@ -20,7 +20,9 @@ def stamp(
     field: xr.DataArray, source: object, shape: tuple[int, int], rows_gone: int, features_gone: int
 ) -> dict[str, Any]:
     """Return the attributes of a dataset made from ``field``."""
-    path = source if isinstance(source, str | Path) else field.encoding.get("source")
+    path = (
+        source if isinstance(source, str | Path) else getattr(source, "encoding", {}).get("source")
+    )
     return {
         "source": "in memory" if path is None else str(Path(path).absolute()),
         "source_shape": " x ".join(f"{size} {dim}" for dim, size in field.sizes.items()),

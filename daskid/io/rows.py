@@ -21,11 +21,12 @@ RESERVED = set(v.VARIABLES) | {dim for variable in v.VARIABLES.values() for dim 
 """Names that steps give a meaning: coordinates of the source that have one are renamed."""
 BLOCK_BYTES = 64 << 20
 Coords: TypeAlias = dict[str, tuple[str, Any, dict[Any, Any]]]
+Source: TypeAlias = str | Path | xr.DataArray | xr.Dataset
 PerFeature: TypeAlias = float | Sequence[float] | Mapping[str, float] | str | None
 
 
 def open_rows(
-    source: str | Path | xr.DataArray | xr.Dataset,
+    source: Source,
     *,
     variable: str | None = None,
     sample: str | None = None,
@@ -89,17 +90,23 @@ def open_rows(
     >>> ds.rows.shape, ds.lat.values
     ((3, 4), array([10., 10., 20., 20.]))
     """
-    given = keywords(
-        variable=variable, sample=sample, time=time, trajectory=trajectory,
-        period=period, weights=weights, drop_nonfinite=drop_nonfinite,
-    )  # fmt: skip
-    field, reader = sources.resolve(source, variable)
+    given = {
+        "variable": variable, "sample": sample, "time": time, "trajectory": trajectory,
+        "period": period, "weights": weights, "drop_nonfinite": drop_nonfinite,
+    }  # fmt: skip
+    return opened(source, given, check=True)
+
+
+def opened(source: Source, given: dict[str, Any], *, check: bool) -> xr.Dataset:
+    """Open samples as :func:`open_rows` does; without ``check`` nothing but metadata is read."""
+    field, reader = sources.resolve(source, given.get("variable"))
     field = field.rename({d: str(d) for d in field.dims if not isinstance(d, str)})
-    dim = _sample_dim(field, sample)
+    dim = _sample_dim(field, given.get("sample"))
     dtype = storage.native(field.dtype)
     shape = _shape(field, dim)
-    coords = _sample_coords(field, dim, time, trajectory) | _feature_coords(field, dim)
-    for numbers, what in ((period, v.period), (weights, v.weight)):
+    coords = _sample_coords(field, dim, given.get("time"), given.get("trajectory"))
+    coords |= _feature_coords(field, dim)
+    for numbers, what in ((given.get("period"), v.period), (given.get("weights"), v.weight)):
         coords |= _per_feature(numbers, what, coords, shape[1])
     if reader is not None:
         reader = reader.along(field.get_axis_num(dim), shape, dtype)
@@ -107,14 +114,15 @@ def open_rows(
     else:
         rows = _flattened(field, dim, shape, dtype)
     dropped, columns = storage.NO_ROWS, None
-    if field.dtype.kind == "f":
-        dropped, columns = _nonfinite(rows, drop_nonfinite, field.encoding.get("_FillValue"))
+    if field.dtype.kind == "f" and check:
+        drop = bool(given.get("drop_nonfinite"))
+        dropped, columns = _nonfinite(rows, drop, field.encoding.get("_FillValue"))
     if dropped.size or columns is not None:
         rows = _without(rows, reader, dropped, columns)
     kept = np.delete(np.arange(shape[0]), dropped)
     features = np.arange(shape[1]) if columns is None else columns
     return xr.Dataset(
-        {"rows": (v.rows.dims, rows, _rows_attrs(field, given))},
+        {"rows": (v.rows.dims, rows, _rows_attrs(field, keywords(**given)))},
         _kept(coords, {"sample": kept, "feature": features}, shape),
         stamp(field, source, shape, dropped.size, shape[1] - features.size),
     )
@@ -269,9 +277,10 @@ def _by_name(
 
 def _flattened(field: xr.DataArray, dim: str, shape: tuple[int, int], dtype: str) -> da.Array:
     """Return lazy rows, every block with all features."""
-    if not field.variable._in_memory:  # as xarray opens files
-        field = field.chunk("auto")
-    data = field.transpose(dim, ...).data
+    variable = field.variable
+    if field.chunks is None and not variable._in_memory:  # a file that xarray opened
+        variable = variable.chunk("auto")
+    data = variable.transpose(dim, ...).data
     size = np.dtype(dtype).itemsize
     if not isinstance(data, da.Array):
         data = np.ascontiguousarray(data).reshape(shape).astype(dtype, copy=False)

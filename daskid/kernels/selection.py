@@ -11,7 +11,7 @@ from daskid.kernels._jit import jit
 from daskid.kernels.metrics import LARGEST, SQUARE
 from daskid.typing import Array, Floats, Ints
 
-STRIDE = 128
+STRIDE = 64
 BISECTIONS = 24
 
 

@@ -5,20 +5,24 @@ hold a checksum of the tile. What a kill leaves behind has no marker and is
 computed again; what has one, and still fits its checksum, is not.
 """
 
+import errno
 import fcntl
 import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from daskid.typing import Array
 
 PLAN, LOCK = "plan.json", "lock"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LOOKS, LOOK_SECONDS = 5, 0.02
 
 
 def folder_of(run: str, stage: str) -> str:
@@ -35,21 +39,55 @@ def writing(folder: str) -> Iterator[None]:
     ------
     BlockingIOError
         If another process holds it; it says which.
+    OSError
+        If a disk is full, here or in what is done meanwhile.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with (Path(folder) / LOCK).open("a+") as file:
-        try:
+    try:
+        with _locked(Path(folder) / LOCK) as file:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
+            yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(
+            error.errno,
+            f"store: expected room beside {folder!r} and in its run, got a full disk "
+            f"({error}): make room and run again; tiles that are done are kept",
+        ) from error
+
+
+def _locked(path: Path) -> IO[str]:
+    """Return the open file of a lock that this process now holds."""
+    for _ in range(LOOKS):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+        with suppress(BlockingIOError, FileNotFoundError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:  # not cleared meanwhile
+                return file
+        file.seek(0)
+        holder = file.read().strip()
+        file.close()
+        time.sleep(LOOK_SECONDS)  # who only looks is gone by then
+    raise BlockingIOError(
+        f"store: expected to be the only writer of {str(path.parent)!r}, got another one "
+        f"({holder or 'unknown'}): wait for it, or stop it"
+    )
+
+
+def held(folder: str) -> bool:
+    """Return whether a process is writing; nothing is made or changed."""
+    path = Path(folder) / LOCK
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            raise BlockingIOError(
-                f"store: expected to be the only writer of {folder!r}, got another one "
-                f"({file.read().strip() or 'unknown'}): wait for it, or stop it"
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
+            return True
+    return False
 
 
 def begin(folder: str, plan: dict[str, Any], *, overwrite: bool = False) -> bool:

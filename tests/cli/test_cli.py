@@ -12,9 +12,10 @@ import xarray as xr
 import daskid
 from daskid.cli import cli, main
 from daskid.cli.steps import command, option, parameter_helps
+from daskid.io.rows import opened
 from daskid.steps import STEPS
 
-EXPECTED_COMMANDS = {"open", "analyze", "show", "report", "demo", *STEPS}
+EXPECTED_COMMANDS = {"open", "analyze", "plan", "status", "show", "report", "demo", *STEPS}
 
 
 @pytest.fixture
@@ -157,3 +158,42 @@ def test_options__come_from_signature_and_docstring():
 def test_option__refuses_what_has_no_text_form():
     with pytest.raises(TypeError, match="x: no option for the type"):
         option("x", list[int], None, "")
+
+
+def test_plan__of_a_source_and_of_a_run(source, run, capsys):
+    for what in (source, run):
+        assert call("plan", what, "--k", "7") == 0
+        out = capsys.readouterr().out
+        assert "strips: 2 of 256 rows each" in out
+        assert "400, 3, 7" in out
+        assert "160,000" in out
+
+
+def test_plan__reads_no_more_than_its_probe(tmp_path, capsys):
+    rows = np.zeros((50, 2))
+    rows[40] = np.nan  # open_rows would find it
+    np.save(tmp_path / "x.npy", rows)
+    assert call("open", str(tmp_path / "x.npy"), str(tmp_path / "run.zarr")) == 1
+    ds = opened(str(tmp_path / "x.npy"), {}, check=False)
+    assert daskid.plan(ds, k=3, probe=False).pairs == 2500
+
+
+def test_status__tells_what_is_done_and_how_far_a_search_is(run, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("daskid.storage.run.annotate", interrupted)
+    assert call("knn", run, "--k", "4") == 130
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert call("status", run) == 0
+    out = capsys.readouterr().out
+    assert "done: no step yet" in out
+    assert "knn (k=4, metric=euclidean, exclude=0, duplicates=merge): 2 of 2 tiles done" in out
+    assert "stopped" in out
+    assert call("knn", run, "--k", "5") == 1
+    assert "expected to go on with the unfinished job" in capsys.readouterr().err
+    assert call("knn", run, "--k", "4") == 0
+    capsys.readouterr()
+    assert call("status", run) == 0
+    assert capsys.readouterr().out == "done: knn\nnothing is unfinished\n"

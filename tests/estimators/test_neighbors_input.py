@@ -1,6 +1,7 @@
 """knn refuses what it can't search: name, expected, got, remedy."""
 
 import dask
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -55,6 +56,12 @@ COPIES = np.repeat(GOOD[:4], 5, axis=0)
 def test_bad_input__is_named(ds, options, message):
     with pytest.raises(ValueError, match=message):
         daskid.knn(ds, **{"k": 1, **options})
+
+
+def test_unknown_sizes__are_named():
+    rows = da.from_array(GOOD)
+    with pytest.raises(ValueError, match="rows: expected a known number of samples, got unknown"):
+        daskid.knn(dataset(rows[rows[:, 0] > 0]), k=1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 from knn_check import check, dataset
 
 from daskid import kernels
-from daskid.blockwise import search as job
 
 scan = importlib.import_module("daskid.blockwise.search.scan")
 strips = importlib.import_module("daskid.blockwise.search.strips")
@@ -101,5 +100,5 @@ def test_plain_kernels__pass(plain, case):
 def test_planted_bug__is_caught(plain, case, module, old, new):
     plain(module, old, new)
     ds, k, options = CASES[case]()
-    with pytest.raises(AssertionError, match="(?i)not equal"):
+    with pytest.raises(AssertionError, match=r"(?i)not equal"):
         check(ds, k, rtol=1e-14, **options)

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from daskid.blockwise.search.plan import BLOCK_BYTES, Plan, make_plan, strip_rows
+from daskid.blockwise.search.probe import pairs_per_second
 from daskid.blockwise.search.scan import Scan, Source, locate, scan
 from daskid.blockwise.search.strips import LISTS, Labels, Target, search_strips
 from daskid.kernels.locations import most_within
 from daskid.kernels.metrics import METRICS
 from daskid.kernels.neighbors import Space
 from daskid.storage.rows import MemoryRows
-from daskid.typing import Floats, Ints
+from daskid.typing import Array, Floats, Ints
 
 __all__ = [
     "LISTS",
@@ -31,6 +32,7 @@ __all__ = [
     "Target",
     "make_plan",
     "prepare",
+    "probe",
     "search",
     "strip_rows",
 ]
@@ -134,6 +136,12 @@ def search(
         "seconds": round(job.seconds + time.monotonic() - start, 3),
     }
     return Neighbors(distance, index, job.location, job.multiplicity, cost)
+
+
+def probe(rows: Array, rule: Rule) -> float:
+    """Return the pairs a second of one thread, measured on the first rows of a source."""
+    found = scan(MemoryRows(rows), rule.period, rule.weight)
+    return pairs_per_second(rows, _space(rule, found), min(rule.k, len(rows) - 1))
 
 
 def _check_k(rule: Rule, locations: int, n: int, within: int) -> None:

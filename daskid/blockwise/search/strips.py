@@ -99,10 +99,22 @@ def _strip(
     if target is not None:
         ledger.count_try(target.folder, tile)
     labels = Labels(location, frame, trajectory)
+    stop = min((tile + 1) * step, source.shape[0])
+    distance, index = _lists(source, labels, space, k, tile * step, stop, block_bytes)
+    if target is None:
+        return distance, index
+    _commit(target, tile, tile * step, distance, index)
+    return None
+
+
+def _lists(
+    source: Source, labels: Labels, space: Space, k: int, start: int, stop: int, block_bytes: int
+) -> tuple[Floats, Ints]:
+    """Return the lists of the rows from ``start`` up to ``stop``; copies share theirs."""
     n = source.shape[0]
-    strip = _block(source, labels, space, tile * step, min((tile + 1) * step, n))
+    strip = _block(source, labels, space, start, stop)
     _, first, copy = np.unique(strip.who[0], return_index=True, return_inverse=True)
-    x = _part(strip, first)
+    x = _part(strip, first) if first.size < copy.size else strip
     del strip
     lists = empty_lists(first.size, k)
     rows = block_rows(source.shape, 8, source.chunk_rows(), block_bytes)
@@ -110,11 +122,10 @@ def _strip(
         y = _block(source, labels, space, a, min(a + rows, n))
         # of copies, the first one is searched
         update(lists, x, _part(y, y.who[0] == np.arange(a, a + y.who.shape[1])), space)
-    distance, index = lists.distance[copy], lists.location[copy]
-    if target is None:
-        return distance, index
-    _commit(target, tile, tile * step, distance, index)
-    return None
+        del y  # before the next one is read
+    if first.size == copy.size:
+        return lists.distance, lists.location
+    return lists.distance[copy], lists.location[copy]
 
 
 def _commit(target: Target, tile: int, start: int, distance: Floats, index: Ints) -> None:

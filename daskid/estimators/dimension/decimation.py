@@ -1,0 +1,197 @@
+"""The dimension inside random blocks of the samples: how it depends on their number."""
+
+from typing import Any, Literal
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from daskid import variables as v
+from daskid.blockwise import blocks as blockwise
+from daskid.blockwise import search
+from daskid.estimators.dimension.lists import COVERS_SANDWICH
+from daskid.estimators.dimension.ratios import twonn
+from daskid.typing import Floats, Ints
+
+_BLOCK_SIZE = {"long_name": "samples in a block", "units": "1"}
+
+
+def twonn_blocks(
+    ds: xr.Dataset,
+    *,
+    smallest: int = 256,
+    seed: int = 0,
+    metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
+    exclude: int = 0,
+    duplicates: Literal["merge", "keep"] = "merge",
+) -> xr.Dataset:
+    r"""Estimate the dimension of random blocks of N, N/2, N/4, ... samples; this step *computes*.
+
+    The samples are dealt into disjoint random blocks, neighbors are searched inside each
+    block alone, and :func:`daskid.twonn` reads its dimension [1]_: a block of fewer samples
+    sees the data at a larger scale. A plateau is the answer; a dimension that rises with the
+    size of blocks is that of noise.
+
+    Of each size at most 16 blocks are searched: in all twice the pairs of one search of
+    all samples.
+
+    Parameters
+    ----------
+    ds
+        Holds ``rows (sample, feature)``, see :func:`daskid.open_rows`; the coordinates
+        ``period`` and ``weight`` are honored. Neighbors that it holds are not used.
+    smallest
+        Fewest samples of a block, 3 or more; the whole is a block in any case.
+    seed
+        Which samples make a block, by this and their number alone.
+    metric, exclude, duplicates
+        As in :func:`daskid.knn`. Coincident samples are merged inside each block.
+
+    Returns
+    -------
+    ``ds`` with a coordinate ``block_size``, the samples in a block, and variables along it:
+    ``id_blocks``, the mean over blocks; ``id_blocks_error``, the error of that mean, from the
+    error that :func:`daskid.twonn` has in each block; ``id_blocks_spread``, the standard
+    deviation between blocks (NaN of one); ``id_blocks_radius``, the mean of
+    :math:`(r_1 + r_2)/2`, in units of ``rows``; and ``id_blocks_number``, the number of blocks.
+
+    Raises
+    ------
+    SchemaError
+        If ``rows`` is missing or not a ``(sample, feature)`` array of real numbers.
+    ValueError
+        If a keyword is not one of the above, if there are fewer than 3 samples, or if a block
+        has too few locations for two neighbors; as :func:`daskid.knn` for the values.
+    MemoryError
+        If rows are not at rest, and do not fit into memory.
+
+    Notes
+    -----
+    The client holds 100 bytes a sample. The error takes blocks as independent, as samples are;
+    of frames in time it is the error of the mean over this one record.
+
+    References
+    ----------
+    .. [1] E. Facco, M. d'Errico, A. Rodriguez, A. Laio, "Estimating the intrinsic
+       dimension of datasets by a minimal neighborhood information", Sci. Rep. 7,
+       12140 (2017), block analysis. https://doi.org/10.1038/s41598-017-11873-y
+
+    Examples
+    --------
+    >>> import daskid
+    >>> roll = daskid.datasets.swiss_roll(4000, noise=0.05, dimension=10, seed=0)
+    >>> out = daskid.twonn_blocks(roll, smallest=250)
+    >>> for size in (250, 1000, 4000):
+    ...     at = out.sel(block_size=size)
+    ...     print(f"{size}: {at.id_blocks:.1f} +- {at.id_blocks_error:.1f}")
+    250: 2.0 +- 0.0
+    """
+    (rows,) = v.read(ds, v.rows)
+    _check(smallest, seed, metric, exclude, duplicates, rows.shape)
+    rule = search.Rule(
+        2, metric, _period(ds), _weight(ds), min(int(exclude), 1 << 62), duplicates == "merge"
+    )
+    sizes = blockwise.block_sizes(rows.shape[0], int(smallest))
+    found: dict[int, list[tuple[float, ...]]] = {size: [] for size, _ in sizes}
+    source = blockwise.source_of(rows)
+    for size, lists in blockwise.search_blocks(source, rule, _frames(ds, exclude), sizes, seed):
+        found[size].append(_estimate(lists))
+    used = (v.rows, v.period, v.weight, *((v.row, v.trajectory) if exclude else ()))
+    out = v.assign(
+        ds.drop_vars("block_size", errors="ignore"),
+        _summary([np.array(estimates) for estimates in found.values()]),
+        inputs=tuple(c for c in used if c.name in ds.variables),
+        parameters={
+            "smallest": int(smallest), "seed": int(seed), "metric": metric,
+            "exclude": int(exclude), "duplicates": duplicates,
+        },
+        attrs={v.id_blocks_error: {"covers": COVERS_SANDWICH}},
+    )  # fmt: skip
+    return out.assign_coords(block_size=("block_size", list(found), _BLOCK_SIZE))
+
+
+def _estimate(found: search.Neighbors) -> tuple[float, ...]:
+    """Return the dimension of one block, its error and its scale."""
+    by_rank = v.neighbor_distance.dims
+    lists = xr.Dataset(
+        {
+            v.neighbor_distance.name: (by_rank, da.from_array(found.distance)),
+            v.neighbor_index.name: (by_rank, da.from_array(found.index)),
+            v.location.name: (v.location.dims, da.from_array(found.location)),
+        }
+    )
+    wanted = [v.id_twonn.name, v.id_twonn_error.name, v.id_twonn_radius.name]
+    # small sums of what is in this process: not for a cluster
+    out = twonn(lists)[wanted].compute(scheduler="synchronous")
+    return tuple(out[name].item() for name in wanted)
+
+
+def _summary(found: list[Floats]) -> dict[v.Variable, Floats | Ints]:
+    """Return the variables from (blocks, 3) estimates, errors and scales of each size."""
+    return {
+        v.id_blocks: np.array([x[:, 0].mean() for x in found]),
+        v.id_blocks_error: np.array([np.sqrt((x[:, 1] ** 2).sum()) / len(x) for x in found]),
+        v.id_blocks_spread: np.array(
+            [x[:, 0].std(ddof=1) if len(x) > 1 else np.nan for x in found]
+        ),
+        v.id_blocks_radius: np.array([x[:, 2].mean() for x in found]),
+        v.id_blocks_number: np.array([len(x) for x in found]),
+    }
+
+
+def _check(
+    smallest: Any, seed: Any, metric: str, exclude: Any, duplicates: str, shape: tuple[int, ...]
+) -> None:
+    for name, value, least, remedy in (
+        ("smallest", smallest, 3, "fewer samples have no second neighbor"),
+        ("seed", seed, 0, "give a number"),
+        ("exclude", exclude, 0, "give a number of frames, 0 for none"),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(
+                f"{name}: expected an integer, {least} or more, got {value!r}: {remedy}"
+            )
+    for name, value, known in (
+        ("metric", metric, [*search.METRICS]),
+        ("duplicates", duplicates, ["merge", "keep"]),
+    ):
+        if value not in known:
+            raise ValueError(f"{name}: expected one of {known}, got {value!r}: choose one of them")
+    n, d = shape
+    if n < 3 or d < 1:
+        raise ValueError(
+            f"rows: expected 3 samples and 1 feature or more, got {n} and {d}: "
+            "there are no second neighbors to find"
+        )
+
+
+def _period(ds: xr.Dataset) -> Floats:
+    period = _per_feature(ds, v.period)
+    return period if (period > 0).any() else np.zeros(0)
+
+
+def _weight(ds: xr.Dataset) -> Floats:
+    weight = _per_feature(ds, v.weight)
+    return weight if (weight != 1).any() else np.zeros(0)
+
+
+def _per_feature(ds: xr.Dataset, variable: v.Variable) -> Floats:
+    if variable.name not in ds.variables:
+        return np.zeros(0)
+    values = np.asarray(v.read(ds, variable)[0].compute(), dtype="f8")
+    if not (np.isfinite(values) & (values >= 0)).all():
+        raise ValueError(
+            f"{variable.name}: expected finite numbers, 0 or more, got {values.tolist()}: "
+            "correct the coordinate, 0 stands for none"
+        )
+    return values
+
+
+def _frames(ds: xr.Dataset, exclude: int) -> blockwise.Frames:
+    frame = trajectory = None
+    if exclude and v.row.name in ds.variables:
+        frame = np.asarray(v.read(ds, v.row)[0].compute(), np.int64)
+    if exclude and v.trajectory.name in ds.variables:
+        names = v.read(ds, v.trajectory)[0].compute()
+        trajectory = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    return blockwise.Frames(frame, trajectory)
