@@ -1,12 +1,42 @@
 """Fixtures that every test file may use."""
 
 import os
+import tempfile
+from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "agg")
+# kernels compile once a session, not once a process; a fresh folder, as numba does not see
+# that a function called from another file has changed
+CACHE = tempfile.TemporaryDirectory(prefix="daskid-numba-")
+os.environ.update(DASKID_NUMBA_CACHE="1", NUMBA_CACHE_DIR=CACHE.name)
 
 import dask
 import pytest
 from hypothesis import HealthCheck, settings
+
+BUDGETS = {"cluster": 240, "estimators": 180, "kernels": 150, "datasets": 120, "cli": 150}
+"""Seconds that the tests of a folder may take in CI, 90 where nothing is said."""
+SPENT = {}
+
+
+def pytest_runtest_logreport(report):
+    parts = Path(report.nodeid.split("::")[0]).parts
+    folder = parts[1] if parts[0] == "tests" and len(parts) > 2 else parts[0]
+    SPENT[folder] = SPENT.get(folder, 0.0) + report.duration
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what each folder took; folders over their budget fail a run that asks for it."""
+    for folder, seconds in sorted(SPENT.items()):
+        terminalreporter.write_line(f"{folder:<12}{seconds:6.0f} s of {BUDGETS.get(folder, 90)} s")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    over = [f for f, seconds in SPENT.items() if seconds > BUDGETS.get(f, 90)]
+    if over and os.environ.get("DASKID_TIME_BUDGETS"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 settings.register_profile(
     "ci",

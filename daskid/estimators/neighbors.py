@@ -308,7 +308,8 @@ def _into_store(
         job = search.prepare(source, rule, *_frames(ds, rule.exclude))
         # nothing is dropped for a search that can't run
         runs.clear(store, new, wanted, overwrite=overwrite)
-        if not ledger.begin(folder, _terms(ds, described, planned), overwrite=overwrite):
+        resumed = ledger.begin(folder, _terms(ds, described, planned), overwrite=overwrite)
+        if not resumed or not set(new) <= set(run.arrays(store)):
             _make_arrays(store, ds.sizes["sample"], planned, described)
         found = search.search(
             job,

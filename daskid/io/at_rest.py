@@ -39,9 +39,12 @@ def marked(variable: xr.Variable, fingerprint: str) -> xr.Variable:
     return variable._replace(attrs=attrs)
 
 
-def lazy_rows(reader: storage.RowReader) -> da.Array:
-    """Return the dask array of a reader, in blocks of whole rows, and remember the reader."""
-    name = f"rows-{reader.identity()}"
+def lazy_rows(reader: storage.RowReader, identity: str | None = None) -> da.Array:
+    """Return the dask array of a reader, in blocks of whole rows, and remember the reader.
+
+    Its name holds the identity of the source, which takes a look at every file of it.
+    """
+    name = f"rows-{identity or reader.identity()}"
     storage.remember(name, reader)
     size, chunk = np.dtype(reader.dtype).itemsize, reader.chunk_rows()
     rows = storage.block_rows(reader.shape, size, chunk)

@@ -61,9 +61,9 @@ def save(ds: xr.Dataset, store: str | Path, *, overwrite: bool = False) -> xr.Da
     run.check_writable(path)
     if not run.is_run(path) or not run.record(path)["opened"]:
         _create(ds, path)
+    elif run.record(path)["source"] is not None:
+        reader_of(path)
     record = run.record(path)
-    if record["source"] is not None:
-        _reader(path, record)
     prints = _fingerprints(ds, path, record)
     new = {n: f for n, f in prints.items() if record["committed"].get(n) != f}
     if record["source"] is not None:
@@ -103,7 +103,7 @@ def open_run(store: str | Path) -> xr.Dataset:
         log.warning("%s: left out, unfinished or damaged: %s", path, ", ".join(sorted(hidden)))
     reader = _reader(path, record)
     attrs = record["rows_attrs"] if record["source"] else run.arrays(path)["rows"]
-    rows = xr.Variable(v.rows.dims, at_rest.lazy_rows(reader), attrs)
+    rows = xr.Variable(v.rows.dims, at_rest.lazy_rows(reader, record["identity"]), attrs)
     variables = _variables(path, record) | {"rows": at_rest.marked(rows, record["rows"])}
     order = [n for n in v.VARIABLES if n in variables]
     attrs = run.attributes(path)
@@ -140,7 +140,7 @@ def _variables(path: str, record: dict[str, Any]) -> dict[str, xr.Variable]:
 
 def reader_of(path: str) -> storage.RowReader:
     """Return the reader of a run's rows."""
-    return _reader(path, _finished(path))
+    return _reader(path, run.record(path))
 
 
 def _reader(path: str, record: dict[str, Any]) -> storage.RowReader:
@@ -296,7 +296,8 @@ def _other_source(path: str, ds: xr.Dataset) -> str:
 def _create(ds: xr.Dataset, path: str) -> None:
     (rows,) = v.read(ds, v.rows)
     reader = storage.recall(rows.name)
-    if reader is not None and rows.name != f"rows-{reader.identity()}":
+    identity = None if reader is None else reader.identity()
+    if reader is not None and rows.name != f"rows-{identity}":
         raise ValueError(
             f"source: expected {reader.path!r} as it was when it was opened, got changed files: "
             "open it again"
@@ -307,7 +308,7 @@ def _create(ds: xr.Dataset, path: str) -> None:
         history.append(run.line(attrs))
     record = {
         "source": None if reader is None else reader.spec(),
-        "identity": None if reader is None else reader.identity(),
+        "identity": identity,
         "rows": v.fingerprint(ds["rows"]),
         "rows_attrs": attrs,
         "rows_shape": list(rows.shape),

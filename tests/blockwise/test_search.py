@@ -67,7 +67,7 @@ def small_steps(strip, block, features=6):
 
 @given(st.data())
 def test_strips_and_blocks__any_size(data):
-    n, d = data.draw(st.integers(3, 40)), data.draw(st.integers(1, 6))
+    n, d = data.draw(st.integers(3, 25)), data.draw(st.integers(1, 6))
     x = data.draw(arrays("f8", (n, d), elements=st.integers(-1, 1)))
     merge = data.draw(st.booleans())
     locations = len(np.unique(x, axis=0)) if merge else n

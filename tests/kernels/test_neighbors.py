@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from daskid.kernels import neighbors as kernel
-from daskid.kernels.metrics import LANES, METRICS, SQUARE, distance_of, reduced_distance
+from daskid.kernels.metrics import LANES, METRICS, SQUARE, reduced_distance
 
 NONE = np.zeros(0)
 
@@ -77,7 +77,7 @@ HARD = {
     "one column counts": np.c_[normal(1), 1e-12 * normal(40)],
     "few distinct rows": normal(5, 7)[rng.integers(0, 7, N)],
     "a lattice": rng.integers(0, 3, (N, 6)).astype("f4"),
-    "corners of a simplex": np.eye(N),
+    "corners of a simplex": np.eye(150),
 }
 
 
@@ -103,19 +103,18 @@ def test_weights_and_periods__exact(metric, d):
     check(x, 11, metric=metric, weight=weight, period=np.where(np.arange(d) % 3, 2 * np.pi, 0))
 
 
-@pytest.mark.parametrize("d", [2, 5])
-def test_ties_by_rounding__are_ordered_by_location(d):
+def test_ties_by_rounding__are_ordered_by_location():
     # squares that differ in the last bit have one root: that is a tie, too
-    x = np.random.default_rng(d).integers(0, 5, (300, d)) * 0.11
+    x = np.random.default_rng(0).integers(0, 5, (120, 5)) * 0.11
     lanes = np.empty(LANES)
-    matrix = np.array([[distance_of(a, b, SQUARE, NONE, NONE, lanes) for b in x] for a in x])
+    squares = [[reduced_distance(a, b, SQUARE, NONE, NONE, lanes) for b in x] for a in x]
+    matrix = np.sqrt(squares)
+    assert np.unique(matrix).size < np.unique(squares).size
     np.fill_diagonal(matrix, np.inf)
     index = np.argsort(matrix, axis=1, kind="stable")[:, :25]
     found = search(x, 25, blocks=3, order=[2, 0, 1])
     np.testing.assert_array_equal(found.location, index)
     np.testing.assert_array_equal(found.distance, np.take_along_axis(matrix, index, axis=1))
-    squares = [[reduced_distance(a, b, SQUARE, NONE, NONE, lanes) for b in x] for a in x]
-    assert (np.argsort(squares, axis=1, kind="stable")[:, 1:26] != index).any()
 
 
 @given(st.data())
@@ -193,7 +192,7 @@ def path(monkeypatch):
         ((1e4 + normal(12)).astype("f4"), ["float32"]),
         (HARD["two clusters 1000 apart, spread 1e-3"], ["float32", "float64"]),
         (HARD["two clusters 1e9 apart"], ["float32", "float64", N]),
-        (HARD["corners of a simplex"], ["float32", "float64", N]),
+        (HARD["corners of a simplex"], ["float32", "float64", 150]),
         (np.ones((N, 2)), ["direct", N]),
     ],
 )  # fmt: skip

@@ -115,7 +115,8 @@ def test_write_rows__fills_a_range(path):
     run.create_array(path, "a", (5, 2), (2, 2), "f8", ("sample", "neighbor"), {})
     run.write_rows(path, "a", 2, np.ones((2, 2)))
     values = zarr.open_array(path, path="a")
-    np.testing.assert_array_equal(values[:, 0], [0, 0, 1, 1, 0])
+    np.testing.assert_array_equal(values[:, 0], [np.nan, np.nan, 1, 1, np.nan])
+    np.testing.assert_array_equal(run.read_rows(path, "a", 1, 3), [[np.nan] * 2, [1, 1]])
     run.annotate(path, "a", {"pairs": 3})
     assert run.arrays(path)["a"] == {"pairs": 3}
     metadata = json.loads(Path(path, "a", "zarr.json").read_text())

@@ -22,6 +22,8 @@ IMPORTS_BYTES = 330 << 20
 USABLE = 0.9
 """Share of a worker's limit that may be planned for: dask pauses a worker beyond it."""
 VALUE = 8
+PART_ROWS = 256
+"""Rows of a strip that the kernels take at a time."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Plan:
 
 def strip_rows(n: int, features: int, k: int) -> int:
     """Return the number of rows of a strip: that of a chunk of the result."""
-    fits = STRIP_BYTES // (2 * VALUE * features + 40 * k)
+    fits = STRIP_BYTES // (VALUE * features + 40 * k)
     return int(
         max(1, min(n, max(min(LEAST_ROWS, n), min(STRIP_ROWS, fits, max(256, ceil(n / STRIPS))))))
     )
@@ -125,7 +127,7 @@ def make_plan(
             "or search fewer samples"
         )
     fixed = IMPORTS_BYTES + 8 * n * labels
-    shape = (strip, features, itemsize, k, chunk_bytes)
+    shape = (n, features, itemsize, k, chunk_bytes)
     block = BLOCK_BYTES
     if worker_limit is not None:
         while (
@@ -157,11 +159,17 @@ def make_plan(
 
 
 def task_bytes(
-    strip: int, features: int, itemsize: int, k: int, chunk_bytes: int, block_bytes: int
+    n: int, features: int, itemsize: int, k: int, chunk_bytes: int, block_bytes: int
 ) -> int:
-    """Return what a task holds: the strip and its lists, a block as read and as prepared."""
-    rows = min(strip * features * VALUE, STRIP_BYTES)
-    lists = strip * k * (16 + 8 + 16)
-    block_rows = max(1, block_bytes // (VALUE * features))
-    block = block_rows * features * (itemsize + 8)  # as read, and centered in both precisions
-    return int(rows + lists + block + 2 * chunk_bytes)
+    """Return the most that a task holds.
+
+    All the time: its strip and lists, and buffers of candidates. In turn: the strip as
+    read and as decoded; a block as decoded, and centered in both precisions; the lists
+    as they are written.
+    """
+    rows = strip_rows(n, features, k)
+    strip, lists = rows * features * itemsize, rows * k
+    part = min(rows, PART_ROWS) * (features * (itemsize + VALUE) + (2 * k + 64) * 24)
+    block_rows = min(n, max(1, block_bytes // (VALUE * features)))
+    block = block_rows * features * (itemsize + 12)
+    return int(strip + 16 * lists + part + max(strip, block, 32 * lists) + 2 * chunk_bytes)

@@ -129,7 +129,12 @@ def _lists(
 
 
 def _commit(target: Target, tile: int, start: int, distance: Floats, index: Ints) -> None:
-    """Write a strip and enter it in the ledger, in this order, each whole or not at all."""
+    """Write a strip and enter it in the ledger, in this order, each whole or not at all.
+
+    A task of a driver that was killed may outlive the job it belongs to.
+    """
+    if run.arrays(target.store).get(LISTS[0], {}).get("fingerprint") != target.fingerprint:
+        raise RuntimeError(f"tile {tile}: the run {target.store!r} is of another job by now")
     for name, values in zip(LISTS, (distance, index), strict=True):
         run.write_rows(target.store, name, start, values)
         _to_disk(Path(target.store, name, "c", str(tile), "0"))
@@ -145,6 +150,9 @@ def _verified(target: Target | None, n: int, step: int) -> set[int]:
     """Return the tiles that are done and read back as they were; take back the others."""
     if target is None:
         return set()
+    for name in LISTS:
+        for path in Path(target.store, name).glob("c/*/*.partial"):  # of writers that were killed
+            path.unlink(missing_ok=True)
     marks = ledger.marks(target.folder)
     tasks = [(target, i * step, min((i + 1) * step, n), mark) for i, mark in marks.items()]
     tiles = list(marks)

@@ -1,0 +1,273 @@
+"""Killed anywhere, damaged, out of room: a search resumes with the same bits, or says why not."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from survival import TILES, Count, K, Place, folder_of, wait_for_marks, wait_until
+
+import daskid
+from daskid.blockwise.search import pool
+from daskid.storage import ledger
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return Place(tmp_path_factory.mktemp("survive"))
+
+
+@pytest.fixture
+def run(place, tmp_path):
+    return place.new_run(tmp_path / "run.zarr")
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """The tries of every tile, kept where the end of a search clears its ledger."""
+    found = {}
+
+    def clear(folder):
+        found.update(ledger.tries(folder))
+
+    monkeypatch.setattr(ledger, "clear", clear)
+    return found
+
+
+@pytest.fixture
+def workers_env(place, monkeypatch):
+    for name, value in place.env.items():
+        monkeypatch.setenv(name, value)
+    with dask.config.set(scheduler=None):
+        yield
+
+
+def killed(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def started(place, *arguments):
+    process = place.popen(*arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        killed(process)
+
+
+def finish(place, run, kept):
+    """Resume in this process's stead, in another one; return how often tiles were begun."""
+    code = (
+        "import sys, json, daskid; from daskid.storage import ledger; tries = {}\n"
+        "ledger.clear = lambda folder: print(json.dumps(ledger.tries(folder)))\n"
+        "daskid.knn(daskid.open_run(sys.argv[1]), k=int(sys.argv[2]), store=sys.argv[1])"
+    )
+    import json
+
+    ended = place.call("-c", code, run, str(K))
+    assert ended.returncode == 0, ended.stderr
+    return {int(tile): count for tile, count in json.loads(ended.stdout).items()}
+
+
+def interrupt(place, run, marks):
+    """Search until so many tiles are done, then kill; return what was done."""
+    with started(place, *place.knn(run)) as driver:
+        wait_for_marks(run, marks, driver)
+        killed(driver)
+    return Count(run)
+
+
+def test_driver_killed__resumes_with_the_same_bits(place, run, kept):
+    moments = random.Random(7)
+    counts = []
+    for least in (0, 2, 9):
+        with started(place, *place.knn(run)) as driver:
+            wait_until(lambda: ledger.held(folder_of(run)), driver)
+            wait_for_marks(run, least, driver)
+            with pytest.raises(subprocess.TimeoutExpired):
+                driver.wait(moments.uniform(0, 0.3))
+            killed(driver)
+        counts.append(Count(run))
+    tries = finish(place, run, kept)
+    assert 9 <= len(counts[-1].done) < TILES
+    assert [count.begun_again(tries) for count in counts] == [set(), set(), set()]
+    assert sorted(tries) == list(range(TILES))
+    assert place.same_bits(run)
+
+
+def damage(run, tiles):
+    """Truncate, corrupt, replace and delete a chunk, one of each tile."""
+    cut, flipped, foreign, missing, unmarked_partial = (
+        Path(run, name, "c", str(tile), "0")
+        for name, tile in zip(("neighbor_distance", "neighbor_index") * 3, tiles, strict=False)
+    )
+    cut.write_bytes(cut.read_bytes()[:-100])
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 2] ^= 1
+    flipped.write_bytes(content)
+    shutil.copy(foreign.parents[1] / str(tiles[4]) / "0", foreign)
+    missing.unlink()
+    unmarked_partial.with_suffix(".0.partial").write_bytes(b"of a writer that was killed")
+
+
+def test_damaged_tiles__are_found_and_computed_again(place, run, kept):
+    count = interrupt(place, run, 8)
+    tiles = sorted(count.done)[:5]
+    damage(run, tiles)
+    tries = finish(place, run, kept)
+    assert count.begun_again(tries) == set(tiles[:4])
+    assert place.same_bits(run)
+    assert not list(Path(run).rglob("*.partial"))
+
+
+def test_second_writer__is_refused_then_changed_source(place, tmp_path):
+    own = Path(shutil.copy(place.source, tmp_path / "own.npy"))
+    run = str(tmp_path / "run.zarr")
+    daskid.save(daskid.open_rows(str(own)), run)
+    with started(place, *place.knn(run)) as driver:
+        wait_for_marks(run, 1, driver)
+        second = place.call(*place.knn(run))
+        if driver.poll() is None:
+            killed(driver)
+    assert second.returncode == 1
+    assert f"only writer of {folder_of(run)!r}, got another one (process {driver.pid} on" in (
+        second.stderr
+    )
+    values = np.load(own)
+    values[3, 3] += 1
+    np.save(own, values)
+    resumed = place.call(*place.knn(run))
+    assert resumed.returncode == 1
+    assert f"source: expected {str(own)!r} as it was" in resumed.stderr
+    assert "changed files" in resumed.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 2 MB, and a function that makes it larger."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs root and a tmpfs")
+    yield (
+        folder,
+        lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True),
+    )
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk, kept):
+    folder, enlarge = small_disk
+    run = place.new_run(folder / "run.zarr")
+    full = place.call(*place.knn(run))
+    assert full.returncode == 1
+    assert "got a full disk" in full.stderr
+    assert "make room and run again; tiles that are done are kept" in full.stderr
+    count = Count(run)
+    assert count.done
+    enlarge()
+    assert count.begun_again(finish(place, run, kept)) == set()
+    assert place.same_bits(run)
+
+
+def test_worker_killed__the_search_goes_on(place, run, kept, workers_env):
+    def kill():
+        wait_for_marks(run, 3)
+        os.kill(pids[0], signal.SIGKILL)
+        counts.append(Count(run))
+
+    counts = []
+    local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "threads_per_worker": 1}
+    with LocalCluster(n_workers=2, **local) as cluster, Client(cluster) as client:
+        pids = [*client.run(os.getpid).values()]
+        killer = threading.Thread(target=kill)
+        killer.start()
+        daskid.knn(daskid.open_run(run), k=K, store=run)
+        killer.join()
+    assert counts[0].begun_again(kept) == set()
+    assert place.same_bits(run)
+
+
+@contextmanager
+def cluster_of_processes(place, file):
+    file.unlink(missing_ok=True)
+    given = ("--scheduler-file", str(file), "--no-dashboard")
+    scheduler = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+    worker = ("-m", "distributed.cli.dask_worker", "--host", "127.0.0.1", "--nthreads", "1")
+    with (
+        started(place, *scheduler, *given) as scheduler,
+        started(place, *worker, *given, "--no-nanny", "--death-timeout", "5"),
+    ):
+        wait_until(file.exists, scheduler)
+        yield scheduler
+
+
+def test_scheduler_killed__an_error_then_resumes(place, run, kept, workers_env, tmp_path):
+    file, counts = tmp_path / "scheduler.json", []
+
+    def kill():
+        wait_for_marks(run, 2)
+        killed(scheduler)
+        counts.append(Count(run))
+
+    with cluster_of_processes(place, file) as scheduler:
+        with dask.config.set({"distributed.comm.timeouts.connect": "3s"}):
+            client = Client(scheduler_file=str(file))
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(ConnectionError, match=r"scheduler: .*run again; tiles .* are kept"):
+            daskid.knn(daskid.open_run(run), k=K, store=run)
+        killer.join()
+        client.close()
+    with cluster_of_processes(place, file), Client(scheduler_file=str(file)):
+        daskid.knn(daskid.open_run(run), k=K, store=run)
+    assert counts[0].begun_again(kept) == set()
+    assert place.same_bits(run)
+
+
+def test_no_workers__an_error_names_the_tile(workers_env, monkeypatch):
+    monkeypatch.setattr(pool, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(pool, "GONE_SECONDS", 0.3)
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster,
+        Client(cluster),
+        pytest.raises(TimeoutError, match="expected one or more, got none for .* at tile 0: start"),
+    ):
+        list(pool.run(abs, [(-1,), (-2,)]))
+
+
+def grow(_):
+    """Allocate beyond any limit, and stay until the nanny sees it."""
+    import time
+
+    held = []
+    while True:
+        held.append(b"x" * (1 << 25))
+        time.sleep(0.02)
+
+
+def test_memory__killed_workers_become_an_error_with_sizes(workers_env):
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.terminate": 0.9,
+    }
+    with (
+        dask.config.set(settings),
+        daskid.connect("local", workers=1, memory="400MB"),
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        pytest.raises(MemoryError, match=r"tile 0 .*needs about 1.00 GiB .*limit is 381.47 MiB"),
+    ):
+        list(pool.run(grow, [(0,)], needs=1 << 30))
