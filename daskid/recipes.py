@@ -14,7 +14,7 @@ def analyze(
     *,
     k: int = 100,
     metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
-    exclude: int = 0,
+    exclude: int | str = 0,
     duplicates: Literal["merge", "keep"] = "merge",
     store: str | None = None,
     overwrite: bool = False,

@@ -4,7 +4,7 @@ A dimension that is a quotient of sums is reduced in fixed blocks. A root, a
 sorted fit and the sandwich errors need all samples at once: one task, which
 gathers 8 bytes a sample for the ratios and 4 (8 from 2^31 samples on) for each
 neighbor in the error. To join the chunks, and to invert the index, takes as much again.
-The jackknife over halves reads the lists in fixed blocks of rows, each beside a mask of
+The jackknife over halves takes the lists in fixed blocks of rows, each beside masks of
 16 bytes a sample of all samples.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.graph_manipulation import bind
 
 from daskid.blockwise.sums import in_order, total
 from daskid.kernels import dimension as kernels
@@ -157,6 +156,9 @@ def halves(
 ) -> tuple[da.Array, da.Array]:
     """Return the error from halves of the blocks, and the share of lists too short for it.
 
+    The lists are read once: each fixed block of rows takes its terms of the likelihood near a
+    dimension of its own, and its few sums are moved to ``d`` when that is known.
+
     Parameters
     ----------
     distance, index, kept
@@ -165,7 +167,7 @@ def halves(
         Of :func:`members`.
     d
         (s,) dimensions near which those of the halves are; None where any will do, since
-        all ranks are 1 and 2. The lists are read again for them, not held until they are known.
+        all ranks are 1 and 2, or ratios are averaged.
     inner, outer, averaged, correction
         See :func:`daskid.kernels.dimension.half_sums` and ``halves_error``.
 
@@ -173,24 +175,25 @@ def halves(
     -------
     Two (s,) arrays.
     """
-    if d is None:
-        d = da.ones(len(outer), chunks=-1)
-    else:
-        d = d.rechunk(-1)
-        distance, index = bind([distance, index], d, seed="again")
+    at = da.ones(len(outer), chunks=-1) if d is None else d.rechunk(-1)
     rows = {0: LIST_ROWS, 1: -1}
-    # i: rows, k: neighbors, h: halves, n: all samples, s: scales, r: deals, c: sums
+    # i: rows, k: neighbors, h: halves, n: all samples, r: deals, s: scales, c: sums
     partial: da.Array = da.blockwise(
         _half_sums, "irhsc",
         distance.rechunk(rows, method="tasks"), "ik", index.rechunk(rows, method="tasks"), "ik",
-        kept.rechunk(LIST_ROWS), "i", member.rechunk({0: LIST_ROWS}), "ih", member, "nh", d, "s",
-        inner=inner, outer=outer, averaged=averaged,
-        new_axes={"r": kernels.HALVINGS, "c": 4}, adjust_chunks={"i": 1}, concatenate=True,
-        dtype=np.float64, meta=np.empty((0,) * 5),
+        kept.rechunk(LIST_ROWS), "i", member.rechunk({0: LIST_ROWS}), "ih", member, "nh",
+        inner=inner, outer=outer, averaged=averaged, pilot=d is not None,
+        new_axes={"r": kernels.HALVINGS, "s": len(outer), "c": 6}, adjust_chunks={"i": 1},
+        concatenate=True, dtype=np.float64, meta=np.empty((0,) * 5),
     )  # fmt: skip
-    sums = in_order(partial)
+    sums = in_order(
+        da.blockwise(
+            _moved, "irhsc", partial, "irhsc", at, "s", adjust_chunks={"c": 4},
+            dtype=np.float64, meta=np.empty((0,) * 5),
+        )
+    )  # fmt: skip
     error: da.Array = da.blockwise(
-        kernels.halves_error, "s", sums, "rhsc", d, "s", correction=correction,
+        kernels.halves_error, "s", sums, "rhsc", at, "s", correction=correction,
         concatenate=True, dtype=np.float64, meta=np.empty(0),
     )  # fmt: skip
     short: da.Array = da.blockwise(
@@ -300,15 +303,27 @@ def _half_sums(
     kept: Array,
     own: Array,
     member: Array,
-    d: Floats,
     *,
     inner: Ranks,
     outer: Ranks,
     averaged: bool,
+    pilot: bool,
 ) -> Floats:
+    """Return the sums of a fixed block of rows, and the dimensions near which they are taken."""
     _refuse(index, (index >= member.shape[0]) & kept[:, np.newaxis], member.shape[0])
     ranks = np.array(inner), np.array(outer)
-    return kernels.half_sums(distance, index, kept, own, member, d, *ranks, averaged)[np.newaxis]
+    near = np.ones(len(outer))
+    if pilot:
+        log_mu = np.ascontiguousarray(kernels.log_ratios(distance, kept, *ranks).T)
+        found = [kernels.gride(x, *pair) for x, *pair in zip(log_mu, *ranks, strict=True)]
+        near = np.where(np.isnan(found), 1.0, found)
+    sums = kernels.half_sums(distance, index, kept, own, member, near, *ranks, averaged)
+    taken = np.broadcast_to(near[:, np.newaxis], (*sums.shape[:-1], 1))
+    return np.concatenate([sums, taken], axis=-1)[np.newaxis]
+
+
+def _moved(partial: Floats, d: Floats) -> Floats:
+    return kernels.moved(partial[..., :5], partial[..., 5], d)
 
 
 def _scalar(*arrays: Array, function: Callable[..., float], **keywords: Any) -> Floats:

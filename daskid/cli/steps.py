@@ -60,7 +60,17 @@ def option(name: str, hint: Any, default: Any, text: str) -> click.Option:
         If the type is another: such a step can't be a command.
     """
     if get_origin(hint) in (Union, types.UnionType):
-        hint = next(h for h in get_args(hint) if h is not type(None))
+        kinds = [h for h in get_args(hint) if h is not type(None)]
+        if set(kinds) == {int, str}:
+            text = f"{text} A number, or words."
+            return click.Option(
+                [f"--{name.replace('_', '-')}"],
+                default=default,
+                callback=_number_or_words,
+                show_default=default is not None,
+                help=text,
+            )
+        hint = kinds[0]
     flag = f"--{name.replace('_', '-')}"
     shown = {"show_default": default is not None, "default": default, "help": text}
     if get_origin(hint) is Literal:
@@ -70,6 +80,10 @@ def option(name: str, hint: Any, default: Any, text: str) -> click.Option:
     if hint in (int, float, str):
         return click.Option([flag], type=hint, **shown)
     raise TypeError(f"{name}: no option for the type {hint}")
+
+
+def _number_or_words(_: click.Context, __: click.Parameter, given: Any) -> Any:
+    return int(given) if isinstance(given, str) and given.strip().isdigit() else given
 
 
 def run_argument() -> click.Argument:

@@ -1,6 +1,7 @@
 """Nearest neighbours of every sample: the one step whose cost grows with N squared."""
 
 import json
+import logging
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from daskid.storage import ledger, run
 from daskid.storage import rows as storage
 from daskid.typing import Floats, Ints
 
+log = logging.getLogger("daskid")
+
 OUTPUTS = (v.neighbor_distance, v.neighbor_index, v.location, v.multiplicity)
 ALGORITHM = 1
 """Raised when the same parameters give other bits: unfinished work is not mixed with new."""
@@ -32,7 +35,7 @@ def knn(
     *,
     k: int = 100,
     metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
-    exclude: int = 0,
+    exclude: int | str = 0,
     duplicates: Literal["merge", "keep"] = "merge",
     store: str | None = None,
     overwrite: bool = False,
@@ -62,7 +65,10 @@ def knn(
     exclude
         Theiler window: samples of the same trajectory within so many frames are no
         neighbours (0: only the sample itself is left out). Frames are counted in
-        rows of the source; a location's frame is that of its first sample.
+        rows of the source; a location's frame is that of its first sample. ``"12 ps"`` is a
+        duration in the units of ``time``; ``"auto"`` takes the first lag at which the lower
+        quartile of the distances between frames that far apart is flat, at most 1 % of
+        the shortest trajectory [1]_.
     duplicates
         ``"merge"`` searches locations; ``"keep"`` makes every sample its own location:
         plain lists, in which copies are neighbours at distance 0.
@@ -110,7 +116,8 @@ def knn(
     array([[1, 2], [0, 2], [1, 0], [2, 1]])
     """
     (rows,) = v.read(ds, v.rows)
-    _check(k, metric, exclude, duplicates, rows.shape)
+    _check(k, metric, duplicates, rows.shape)
+    exclude = _window(ds, rows, exclude, metric)
     rule = _rule(ds, k, metric, exclude, duplicates)
     used = (v.rows, v.period, v.weight, *((v.row, v.trajectory) if exclude else ()))
     inputs = tuple(c for c in used if c.name in ds.variables)
@@ -135,7 +142,7 @@ def plan(
     *,
     k: int = 100,
     metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
-    exclude: int = 0,
+    exclude: int | str = 0,
     probe: bool = True,
 ) -> search.Plan:
     """Say what :func:`daskid.knn` would do and take on the current client, or on this machine.
@@ -173,7 +180,8 @@ def plan(
     ('strips', 16, 10000000000)
     """
     (rows,) = v.read(ds, v.rows)
-    _check(k, metric, exclude, "merge", rows.shape)
+    _check(k, metric, "merge", rows.shape)
+    exclude = _window(ds, rows, exclude, metric)
     rule = _rule(ds, k, metric, exclude, "merge")
     reader = storage.recall(rows.name)
     source = reader or storage.MemoryRows(np.empty((0, 0)))
@@ -188,9 +196,8 @@ def plan(
     return replace(planned, seconds=planned.pairs / (rate * planned.workers * planned.threads))
 
 
-def _check(k: int, metric: str, exclude: int, duplicates: str, shape: tuple[int, ...]) -> None:
+def _check(k: int, metric: str, duplicates: str, shape: tuple[int, ...]) -> None:
     _check_whole("k", k, 1, "give the number of neighbors, e.g. k=100")
-    _check_whole("exclude", exclude, 0, "give a number of frames, 0 for none")
     for name, given, known in (
         ("metric", metric, [*search.METRICS]),
         ("duplicates", duplicates, ["merge", "keep"]),
@@ -217,6 +224,29 @@ def _check_whole(name: str, value: object, least: int, remedy: str) -> None:
         raise ValueError(f"{name}: expected an integer, {least} or more, got {value!r}: {remedy}")
 
 
+def _window(ds: xr.Dataset, rows: da.Array, exclude: int | str, metric: str) -> int:
+    """Return the Theiler window in frames."""
+    if not isinstance(exclude, str):
+        _check_whole("exclude", exclude, 0, "give a number of frames, 0 for none")
+        return min(int(exclude), LONGEST)
+    frame, trajectory = _frames(ds, 1)
+    if exclude == "auto":
+        compared = metric, _per_feature(ds, v.period), _per_feature(ds, v.weight)
+        found = search.separation_window(
+            lambda a, b: np.asarray(rows[a:b].compute()), rows.shape, compared, frame, trajectory
+        )
+        limit = " (the cap: 1 % of the shortest trajectory)" if found.capped else ""
+        log.info("exclude='auto': %d frames%s", found.frames, limit)
+        return found.frames
+    if v.time.name not in ds.variables:
+        raise ValueError(
+            f"exclude: expected frames or 'auto' where there is no time, got {exclude!r}: "
+            "give a number of frames, or open the rows with their time"
+        )
+    times = ds[v.time.name]
+    return search.frames_of(exclude, times.values, str(times.attrs.get("units", "")), trajectory)
+
+
 def _rule(ds: xr.Dataset, k: int, metric: str, exclude: int, duplicates: str) -> search.Rule:
     period, weight = _per_feature(ds, v.period), _per_feature(ds, v.weight)
     return search.Rule(
@@ -224,7 +254,7 @@ def _rule(ds: xr.Dataset, k: int, metric: str, exclude: int, duplicates: str) ->
         metric,
         period if (period > 0).any() else np.zeros(0),
         weight if (weight != 1).any() else np.zeros(0),
-        min(int(exclude), LONGEST),
+        exclude,
         duplicates == "merge",
     )
 

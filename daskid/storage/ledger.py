@@ -150,6 +150,11 @@ def marks(folder: str) -> dict[int, str]:
     return {int(path.stem): path.read_text() for path in Path(folder).glob("*.ok")}
 
 
+def marked(folder: str, tile: int) -> bool:
+    """Return whether a tile is done."""
+    return (Path(folder) / f"{tile}.ok").exists()
+
+
 def unmark(folder: str, tile: int) -> None:
     """Take back that a tile is done."""
     (Path(folder) / f"{tile}.ok").unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Killed anywhere, damaged, out of room: a search resumes with the same bits, or says why not."""
 
+import json
 import os
 import random
 import shutil
@@ -64,15 +65,13 @@ def started(place, *arguments):
         killed(process)
 
 
-def finish(place, run, kept):
-    """Resume in this process's stead, in another one; return how often tiles were begun."""
+def finish(place, run):
+    """Resume in another process; return how often each tile was begun in all."""
     code = (
         "import sys, json, daskid; from daskid.storage import ledger; tries = {}\n"
         "ledger.clear = lambda folder: print(json.dumps(ledger.tries(folder)))\n"
         "daskid.knn(daskid.open_run(sys.argv[1]), k=int(sys.argv[2]), store=sys.argv[1])"
     )
-    import json
-
     ended = place.call("-c", code, run, str(K))
     assert ended.returncode == 0, ended.stderr
     return {int(tile): count for tile, count in json.loads(ended.stdout).items()}
@@ -86,10 +85,10 @@ def interrupt(place, run, marks):
     return Count(run)
 
 
-def test_driver_killed__resumes_with_the_same_bits(place, run, kept):
+def test_driver_killed__resumes_with_the_same_bits(place, run):
     moments = random.Random(7)
     counts = []
-    for least in (0, 2, 9):
+    for least in (0, 6):
         with started(place, *place.knn(run)) as driver:
             wait_until(lambda: ledger.held(folder_of(run)), driver)
             wait_for_marks(run, least, driver)
@@ -97,9 +96,9 @@ def test_driver_killed__resumes_with_the_same_bits(place, run, kept):
                 driver.wait(moments.uniform(0, 0.3))
             killed(driver)
         counts.append(Count(run))
-    tries = finish(place, run, kept)
-    assert 9 <= len(counts[-1].done) < TILES
-    assert [count.begun_again(tries) for count in counts] == [set(), set(), set()]
+    tries = finish(place, run)
+    assert 6 <= len(counts[-1].done) < TILES
+    assert [count.begun_again(tries) for count in counts] == [set(), set()]
     assert sorted(tries) == list(range(TILES))
     assert place.same_bits(run)
 
@@ -119,11 +118,11 @@ def damage(run, tiles):
     unmarked_partial.with_suffix(".0.partial").write_bytes(b"of a writer that was killed")
 
 
-def test_damaged_tiles__are_found_and_computed_again(place, run, kept):
+def test_damaged_tiles__are_found_and_computed_again(place, run):
     count = interrupt(place, run, 8)
     tiles = sorted(count.done)[:5]
     damage(run, tiles)
-    tries = finish(place, run, kept)
+    tries = finish(place, run)
     assert count.begun_again(tries) == set(tiles[:4])
     assert place.same_bits(run)
     assert not list(Path(run).rglob("*.partial"))
@@ -135,9 +134,9 @@ def test_second_writer__is_refused_then_changed_source(place, tmp_path):
     daskid.save(daskid.open_rows(str(own)), run)
     with started(place, *place.knn(run)) as driver:
         wait_for_marks(run, 1, driver)
+        driver.send_signal(signal.SIGSTOP)  # it would be done before the second one has started
         second = place.call(*place.knn(run))
-        if driver.poll() is None:
-            killed(driver)
+        killed(driver)
     assert second.returncode == 1
     assert f"only writer of {folder_of(run)!r}, got another one (process {driver.pid} on" in (
         second.stderr
@@ -166,7 +165,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk, kept):
+def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk):
     folder, enlarge = small_disk
     run = place.new_run(folder / "run.zarr")
     full = place.call(*place.knn(run))
@@ -176,7 +175,7 @@ def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk, ke
     count = Count(run)
     assert count.done
     enlarge()
-    assert count.begun_again(finish(place, run, kept)) == set()
+    assert count.begun_again(finish(place, run)) == set()
     assert place.same_bits(run)
 
 
@@ -241,7 +240,7 @@ def test_no_workers__an_error_names_the_tile(workers_env, monkeypatch):
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster,
         Client(cluster),
-        pytest.raises(TimeoutError, match="expected one or more, got none for .* at tile 0: start"),
+        pytest.raises(TimeoutError, match=r"expected one or more, got none .* at tile 0: start"),
     ):
         list(pool.run(abs, [(-1,), (-2,)]))
 
@@ -267,7 +266,6 @@ def test_memory__killed_workers_become_an_error_with_sizes(workers_env):
     with (
         dask.config.set(settings),
         daskid.connect("local", workers=1, memory="400MB"),
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         pytest.raises(MemoryError, match=r"tile 0 .*needs about 1.00 GiB .*limit is 381.47 MiB"),
     ):
         list(pool.run(grow, [(0,)], needs=1 << 30))

@@ -1,4 +1,4 @@
-"""block=: errors for frames in time, the same bits for any chunks, lazy, honest about its limits."""
+"""block=: errors for frames in time; the same bits for any chunks, lazy, honest about limits."""
 
 import dask.array as da
 import naive
@@ -15,7 +15,7 @@ from daskid.kernels import dimension as kernels
 from daskid.variables import VARIABLES, SchemaError
 
 STEPS = {"twonn": twonn, "gride": gride, "mle": lambda ds, **block: mle(ds, k=5, **block)}
-N, K = 120, 30
+N, K = 120, 34
 
 
 def lists(n=N, k=K, chunks=(50, 7), seed=0, **coords):
@@ -46,7 +46,7 @@ def halves_error(ds, block, inner, outer, d=(1.0,), *, averaged=False, correctio
         ds.neighbor_distance.values, ds.neighbor_index.values, location == np.arange(len(location)),
         member, member, d, np.array(inner), np.array(outer), averaged,
     )  # fmt: skip
-    return kernels.halves_error(sums, d, correction)
+    return kernels.halves_error(sums[..., :4], d, correction)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,9 @@ def frames():
 
 @pytest.mark.parametrize("block", ["trajectory", 10, "10"])
 def test_steps__have_the_errors_of_the_halves(frames, block):
-    number = np.repeat([1, 0, 2, 3], N // 4) if block == "trajectory" else np.arange(N) // 10
+    number = np.repeat([1, 0, 2, 3], N // 4)
+    if block != "trajectory":
+        number = number * 3 + np.arange(N) % 30 // 10
     out = twonn(frames, block=block).compute()
     assert out.id_twonn_error == pytest.approx(halves_error(frames, number, [1], [2])[0])
     assert out.id_twonn_error_blocks == len(set(number))
@@ -80,12 +82,12 @@ def test_steps__change_nothing_but_the_error(frames, step):
 
 def test_gride__keeps_the_other_errors_where_half_a_list_is_too_short(frames):
     alone, blocks = gride(frames).compute(), gride(frames, block=10).compute()
-    np.testing.assert_array_equal(blocks.scale, [1, 2, 4, 8])
-    # 30 neighbors: 3 n2 is 6, 12, 24, 48
-    np.testing.assert_array_equal(blocks.id_gride_error_kind, [2, 2, 2, 1])
-    np.testing.assert_array_equal(blocks.id_gride_error[3], alone.id_gride_error[3])
-    np.testing.assert_array_equal(np.isnan(blocks.id_gride_error_short), [False] * 3 + [True])
-    less = frames.isel(neighbor=slice(11))
+    np.testing.assert_array_equal(blocks.scale, [1, 2, 4, 8, 16])
+    # 34 neighbors; 3 n2 + 4 is 10, 16, 28, 52
+    np.testing.assert_array_equal(blocks.id_gride_error_kind, [2, 2, 2, 1, 1])
+    np.testing.assert_array_equal(blocks.id_gride_error[3:], alone.id_gride_error[3:])
+    np.testing.assert_array_equal(np.isnan(blocks.id_gride_error_short), [False] * 3 + [True] * 2)
+    less = frames.isel(neighbor=slice(15))
     np.testing.assert_array_equal(gride(less, block=10).id_gride_error_kind, [2, 0, 0])
     meanings = dict(
         zip(
@@ -99,7 +101,7 @@ def test_gride__keeps_the_other_errors_where_half_a_list_is_too_short(frames):
 
 @given(data=st.data())
 def test_steps__have_the_same_bits_for_any_chunks(data):
-    n, k = data.draw(st.integers(31, 50)), 30
+    n, k = data.draw(st.integers(40, 60)), 30
     trajectory = np.array(["left", "right"])[np.arange(n) * 2 // n]
     row = np.random.default_rng(n).permutation(n)
     chunks = data.draw(st.tuples(st.integers(1, n), st.integers(1, k)))
@@ -158,7 +160,7 @@ def test_gride__says_what_the_errors_of_each_kind_cover(frames):
     assert "flag_covers" not in gride(frames).id_gride_error_kind.attrs
 
 
-def test_gride__reads_the_lists_again_and_does_not_hold_them():
+def test_gride__needs_no_list_twice():
     source = lists(chunks=(N, K))
     reads = []
 
@@ -173,22 +175,32 @@ def test_gride__reads_the_lists_again_and_does_not_hold_them():
             reads.append(key[0].start)
             return self.values[key]
 
-    ds = source.assign(
-        neighbor_distance=(
-            ("sample", "neighbor"),
-            da.from_array(Lists(source.neighbor_distance.values), (30, K), meta=np.empty((0, 0))),
-        )
+    traced = da.from_array(
+        Lists(source.neighbor_distance.values), (30, K), meta=np.empty((0, 0)), asarray=False
     )
-    out = gride(ds, max_rank=2, block=10)
+    ds = gride(source.assign(neighbor_distance=(("sample", "neighbor"), traced)), block=10)
     reads.clear()
-    error = out.id_gride_error.compute(optimize_graph=True)
-    assert sorted(reads[:4]) == sorted(reads[4:]) == [0, 30, 60, 90]
-    np.testing.assert_array_equal(error, gride(source, max_rank=2, block=10).id_gride_error)
+    ds.id_gride_error.compute()
+    assert sorted(reads) == [0, 30, 60, 90]
+
+
+def test_gride__of_rows_whose_dimension_changes_is_moved_to_that_of_all(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.random((600, 5))
+    x[:300, 1:] = 0  # a line, then a ball in five dimensions
+    distance, index, _ = naive.knn(x, 40)
+    dims = ("sample", "neighbor")
+    ds = xr.Dataset({"neighbor_distance": (dims, distance), "neighbor_index": (dims, index)})
+    row = rng.permutation(600)  # blocks of both kinds
+    ds = ds.assign_coords(row=("sample", row))
+    whole = gride(ds, block=30).id_gride_error.values
+    monkeypatch.setattr("daskid.blockwise.dimension.LIST_ROWS", 300)
+    np.testing.assert_allclose(gride(ds, block=30).id_gride_error.values, whole, rtol=0.03)
 
 
 def test_block__counts_frames_in_rows_of_the_source():
     ds = lists(row=np.arange(N) * 10)
-    assert twonn(ds, block=100).id_twonn_error_blocks == 12
+    assert twonn(ds, block=100).id_twonn_error_blocks == 11  # of 1191 rows
     assert twonn(ds.drop_vars("row"), block=100).id_twonn_error_blocks == 1
     shuffled = np.random.default_rng(0).permutation(N)
     mixed = twonn(lists(row=shuffled), block=10)
@@ -215,10 +227,10 @@ def test_block__alone_has_no_error(step, frames):
 
 
 def test_lists__that_run_short_are_counted_and_leave_no_error():
-    # two far clouds, a block each: no sample of the second half of the lists is near
+    # two far clouds of 40: the lists end inside them
     rng = np.random.default_rng(1)
-    x = rng.random((80, 2)) + 100 * (np.arange(80) >= 70)[:, np.newaxis]
-    distance, index, _ = naive.knn(x, 30)
+    x = rng.random((80, 2)) + 100 * (np.arange(80) >= 40)[:, np.newaxis]
+    distance, index, _ = naive.knn(x, 34)
     dims = ("sample", "neighbor")
     ds = xr.Dataset({"neighbor_distance": (dims, distance), "neighbor_index": (dims, index)})
     number = np.arange(80) // 10
@@ -231,11 +243,12 @@ def test_lists__that_run_short_are_counted_and_leave_no_error():
             total += here.sum()
             short += (here[index].sum(axis=1) < 10)[here].sum()
     assert out.id_mle_error_short == pytest.approx(short / total)
-    assert 0 < out.id_mle_error_short
+    assert out.id_mle_error_short > 0
     assert np.isnan(out.id_mle_error) == (out.id_mle_error_short > 0.1)
-    less = mle(ds.isel(neighbor=slice(16)), k=5, block=10)
-    assert less.id_mle_error_short > 0.1
-    assert np.isnan(less.id_mle_error)
+    assert np.isnan(out.id_mle_error)
+    less = mle(ds, k=8, block=10)
+    assert 0 < less.id_mle_error_short < 0.1
+    assert np.isfinite(less.id_mle_error)
 
 
 def test_fingerprint__knows_blocks_by_what_they_are(frames):
@@ -272,7 +285,7 @@ def test_block__names_missing_trajectories(step, frames):
 
 @pytest.mark.parametrize(
     ("step", "stored", "needed", "rank"),
-    [(twonn, 5, 6, 2), (gride, 5, 6, 2), (mle, 29, 30, 10)],
+    [(twonn, 9, 10, 2), (gride, 9, 10, 2), (mle, 33, 34, 10)],
     ids=["twonn", "gride", "mle"],
 )
 def test_block__refuses_lists_that_are_too_short(step, stored, needed, rank, frames):
@@ -281,15 +294,13 @@ def test_block__refuses_lists_that_are_too_short(step, stored, needed, rank, fra
     )
     with pytest.raises(ValueError, match=message):
         step(frames.isel(neighbor=slice(stored)), block=10)
-    assert (
-        np.isfinite(step(frames.isel(neighbor=slice(needed)), block=10).id_twonn_error)
-        if (step is twonn)
-        else True
-    )
+    out = step(frames.drop_vars("trajectory").isel(neighbor=slice(needed)), block=5)
+    (name,) = (name for name in out if str(name).endswith("error"))
+    assert np.isfinite(out[name].values.ravel()[0])
 
 
 def test_block__is_not_for_the_fit(frames):
-    with pytest.raises(ValueError, match="block: expected none with method='fit', got 10: .*'ml'"):
+    with pytest.raises(ValueError, match=r"block: expected none with method='fit', got 10: .*'ml'"):
         twonn(frames, method="fit", block=10)
 
 
@@ -308,7 +319,7 @@ def test_block__refuses_samples_selected_after_the_search(step, frames):
 def test_command__takes_digits_and_trajectory(tmp_path):
     ds = daskid.datasets.torus(300, 2).assign_coords(trajectory=("sample", np.arange(300) // 30))
     run = str(tmp_path / "run.zarr")
-    daskid.save(daskid.knn(ds, k=30), run)
+    daskid.save(daskid.knn(ds, k=34), run)
 
     def call(*arguments):
         with pytest.raises(SystemExit) as stop:
@@ -322,7 +333,7 @@ def test_command__takes_digits_and_trajectory(tmp_path):
     assert call("twonn", run, "--block", "trajectory", "--overwrite") == 0
     out = daskid.open_run(run)
     assert out.id_twonn_error_blocks == 10
-    assert out.id_twonn_error == twonn(daskid.knn(ds, k=30), block="trajectory").id_twonn_error
-    np.testing.assert_array_equal(out.id_gride_error_kind, [2, 2, 2, 1])
+    assert out.id_twonn_error == twonn(daskid.knn(ds, k=34), block="trajectory").id_twonn_error
+    np.testing.assert_array_equal(out.id_gride_error_kind, [2, 2, 2, 1, 1])
     assert out.id_gride_error_kind.flag_covers[2].startswith("Block jackknife")
     assert call("twonn", run, "--block", "often") == 1

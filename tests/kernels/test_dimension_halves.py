@@ -42,12 +42,15 @@ def expected_error(x, block, k, estimate):
     return np.sqrt(np.mean(squares))
 
 
-def error(lists, block, inner, outer, d=None, *, averaged=False, correction=1):
+def error(lists, block, inner, outer, d=None, *, near=1.0, averaged=False, correction=1):
     distance, index, location, kept = lists
     inner, outer = np.array(inner), np.array(outer)
     member = kernels.members(block, location)
     d = np.ones(inner.size) if d is None else np.array(d)
-    sums = kernels.half_sums(distance, index, kept, member, member, d, inner, outer, averaged)
+    sums = kernels.half_sums(
+        distance, index, kept, member, member, near * d, inner, outer, averaged
+    )
+    sums = kernels.moved(sums, near * d, d)
     return kernels.halves_error(sums, d, correction), kernels.short_share(sums)
 
 
@@ -85,11 +88,15 @@ def test_gride__equals_a_search_in_each_half_but_for_a_step_of_newton(frames):
             x, block, 2 * n1, lambda distance, n1=n1: naive.gride(distance, n1, 2 * n1)[0]
         )
         assert found == pytest.approx(expected, rel=0.01)
+    for near in (0.6, 1.6):
+        moved, _ = error(lists, block, [1, 2, 4], [2, 4, 8], d, near=near)
+        assert moved[0] == pytest.approx(out[0], rel=1e-12)
+        np.testing.assert_allclose(moved[1:], out[1:], rtol=0.01)
 
 
 def test_gride__at_the_first_scale_is_twonn_whatever_the_reference(frames):
     lists = search(frames[0], 80)
-    (twonn,), (gride,) = (error(lists, frames[1], [1], [2], [d])[0] for d in (1.0, 3.7))
+    (twonn,), (gride,) = (error(lists, frames[1], [1], [2], [d])[0] for d in (1.0, 2.7))
     assert gride == pytest.approx(twonn, rel=1e-12)
 
 
@@ -170,7 +177,7 @@ def test_half_sums__count_lists_that_are_too_short():
         assert (n, short) == (0, 2)  # one other sample in a block of two
     np.testing.assert_array_equal(sums[:, 1, 0, :2], [[4, 0]] * kernels.HALVINGS)
     assert kernels.short_share(sums)[0] == pytest.approx(1 / 3)
-    assert np.isnan(kernels.halves_error(sums, one, 1)[0])
+    assert np.isnan(kernels.halves_error(sums[..., :4], one, 1)[0])
 
 
 def test_half_sums__stop_at_free_slots_and_skip_copies():
@@ -195,7 +202,7 @@ def test_half_sums__leave_out_samples_without_a_ratio():
     )
     np.testing.assert_array_equal(sums, 0)
     assert np.isnan(kernels.short_share(sums)[0])
-    assert np.isnan(kernels.halves_error(sums, one, 1)[0])
+    assert np.isnan(kernels.halves_error(sums[..., :4], one, 1)[0])
 
 
 @pytest.mark.parametrize("case", ["one block", "all ties", "no dimension"])

@@ -15,6 +15,7 @@ from daskid.blockwise.search.plan import BLOCK_BYTES, Plan, make_plan, strip_row
 from daskid.blockwise.search.probe import pairs_per_second
 from daskid.blockwise.search.scan import Scan, Source, locate, scan
 from daskid.blockwise.search.strips import LISTS, Labels, Target, search_strips
+from daskid.blockwise.search.window import frames_of, separation_window
 from daskid.kernels.locations import most_within
 from daskid.kernels.metrics import METRICS
 from daskid.kernels.neighbors import Space
@@ -30,10 +31,12 @@ __all__ = [
     "Rule",
     "Source",
     "Target",
+    "frames_of",
     "make_plan",
     "prepare",
     "probe",
     "search",
+    "separation_window",
     "strip_rows",
 ]
 

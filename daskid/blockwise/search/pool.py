@@ -125,6 +125,9 @@ def _finished(waiting: dict[Future[Any], int]) -> Iterator[tuple[int, Any]]:
 def _on_client(
     client: Any, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], needs: int
 ) -> Iterator[tuple[int, Any]]:
+    from distributed import CancelledError
+    from distributed.comm import CommClosedError
+
     prepare(client)
     todo = enumerate(arguments)
     finished: SimpleQueue[Any] = SimpleQueue()
@@ -141,9 +144,11 @@ def _on_client(
         while flying:
             future = _next(client, finished, min(i for _, i in flying.values()))
             _, i = flying.pop(future.key)
-            result = _result(client, future, i, needs)
+            result = _result(future, i, needs)
             submit(WINDOW * threads())  # workers come and go
             yield i, result
+    except (CancelledError, CommClosedError) as error:
+        raise _lost(client, error) from error
     finally:
         if client.status == "running":
             client.cancel([future for future, _ in flying.values()], force=True)
@@ -160,10 +165,7 @@ def _next(client: Any, finished: "SimpleQueue[Any]", tile: int) -> Any:
         if client.status != "running":
             if waited < GONE_SECONDS and client.status in ("connecting", "newly-created"):
                 continue
-            raise ConnectionError(
-                f"scheduler: lost {client.scheduler.address!r} at tile {tile}: start it again, and "
-                "run again; tiles that are in a store are kept"
-            )
+            raise _lost(client, f"at tile {tile}")
         if client.nthreads():
             since = time.monotonic()
         elif waited > GONE_SECONDS:
@@ -173,20 +175,22 @@ def _next(client: Any, finished: "SimpleQueue[Any]", tile: int) -> Any:
             )
 
 
-def _result(client: Any, future: Any, tile: int, needs: int) -> Any:
-    from distributed import CancelledError, KilledWorker
+def _result(future: Any, tile: int, needs: int) -> Any:
+    from distributed import KilledWorker
 
     try:
         return future.result()
     except KilledWorker as error:
-        limits = [w["memory_limit"] for w in client.scheduler_info(-1)["workers"].values()]
+        worker = error.last_worker  # may be gone by now
         raise MemoryError(
-            f"workers: tile {tile} killed its worker {error.last_worker.address!r}: it needs about "
+            f"workers: tile {tile} killed its worker {worker.address!r}: it needs about "
             f"{format_bytes(needs)} beside the {format_bytes(IMPORTS_BYTES)} of an idle worker, "
-            f"the limit is {format_bytes(min(limits, default=0))}: use workers with more memory"
+            f"the limit is {format_bytes(worker.memory_limit)}: use workers with more memory"
         ) from error
-    except CancelledError as error:
-        raise ConnectionError(
-            f"scheduler: tile {tile} was cancelled ({error}): run again; tiles that are in a store "
-            "are kept"
-        ) from error
+
+
+def _lost(client: Any, why: object) -> ConnectionError:
+    return ConnectionError(
+        f"scheduler: lost {client.scheduler.address!r} ({why}): start it again, and run again; "
+        "tiles that are in a store are kept"
+    )

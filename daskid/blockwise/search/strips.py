@@ -97,6 +97,8 @@ def _strip(
 ) -> tuple[Floats, Ints] | None:
     """Search the rows of a tile among all; return their lists, or write them."""
     if target is not None:
+        if ledger.marked(target.folder, tile):  # its worker died before it could say so
+            return None
         ledger.count_try(target.folder, tile)
     labels = Labels(location, frame, trajectory)
     stop = min((tile + 1) * step, source.shape[0])

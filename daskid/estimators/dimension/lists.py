@@ -18,8 +18,6 @@ from daskid import variables as v
 from daskid.blockwise import dimension as blockwise
 
 SANDWICH = 10
-SPARE = 3
-"""Times the largest rank that are stored where the half of a list will do."""
 
 _NOT_COVERED = "the bias of boundaries, curvature and uneven density"
 _ALONE = f"correlated frames and {_NOT_COVERED} are left out."
@@ -149,9 +147,9 @@ def _length(block: Any) -> int | None:
     return int(number)
 
 
-def enough(rank: int, stored: int) -> bool:
-    """Return whether half of a list of ``stored`` neighbors is likely to hold ``rank``."""
-    return stored >= SPARE * rank
+def needed(rank: int) -> int:
+    """Return how long a list is half of which holds ``rank`` neighbors, but for 1 % by chance."""
+    return 3 * rank + 4
 
 
 def check_enough(step: str, rank: int, stored: int) -> None:
@@ -162,10 +160,10 @@ def check_enough(step: str, rank: int, stored: int) -> None:
     ValueError
         If they are.
     """
-    if not enough(rank, stored):
+    if stored < needed(rank):
         raise ValueError(
-            f"block: {step} of {rank} neighbors needs {SPARE * rank} in the lists or more, since "
-            f"the jackknife deletes half of them, got {stored}: run knn with k={SPARE * rank}, "
+            f"block: {step} of {rank} neighbors needs {needed(rank)} in the lists or more, since "
+            f"the jackknife deletes half of them, got {stored}: run knn with k={needed(rank)}, "
             "or leave block out"
         )
 

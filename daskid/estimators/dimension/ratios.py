@@ -90,7 +90,7 @@ def twonn(
     SchemaError
         If the neighbor lists are missing, or the trajectories that ``block`` asks for.
     ValueError
-        If lists are shorter than two (six with ``block``), if ``method``, ``fraction`` or
+        If lists are shorter than two (ten with ``block``), if ``method``, ``fraction`` or
         ``block`` is not one of the above, if there is a ``block`` for the fit; when computed,
         if lists point to samples that are not there.
 
@@ -177,7 +177,7 @@ def mle(ds: xr.Dataset, *, k: int | None = None, block: str | int | None = None)
         curvature and uneven density grows with k, and the error does not fall
         as :math:`1/\sqrt{k}` where neighborhoods overlap.
     block
-        For frames in time, as in :func:`daskid.twonn`; needs ``3 k`` neighbors in the lists.
+        For frames in time, as in :func:`daskid.twonn`; needs ``3 k + 4`` neighbors in the lists.
 
     Returns
     -------

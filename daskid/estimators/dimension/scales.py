@@ -14,8 +14,8 @@ from daskid.estimators.dimension.lists import (
     Blocks,
     Lists,
     check_enough,
-    enough,
     inputs_of,
+    needed,
     parameter_of,
     rank,
     read,
@@ -65,7 +65,7 @@ def gride(
     ``id_gride_left_out``. The kind is 0 (sandwich over the scores of the
     likelihood) up to :math:`n_2 = 8` and 1 (Fisher error: locations taken as
     independent, too small) above. With ``block`` it is 2 (jackknife over halves of the blocks)
-    wherever :math:`3 n_2` neighbors are stored, and there are ``id_gride_error_blocks`` and
+    wherever :math:`3 n_2 + 4` neighbors are stored, and there are ``id_gride_error_blocks`` and
     ``id_gride_error_short``, as in :func:`daskid.twonn`.
 
     Raises
@@ -73,7 +73,7 @@ def gride(
     SchemaError
         If the neighbor lists are missing, or the trajectories that ``block`` asks for.
     ValueError
-        If lists are shorter than two (six with ``block``), ``max_rank`` is out of range, or
+        If lists are shorter than two (ten with ``block``), ``max_rank`` is out of range, or
         ``block`` is neither; when computed, if lists point to samples that are not there.
 
     Notes
@@ -155,7 +155,7 @@ def _in_blocks(
 ) -> dict[v.Variable, Any]:
     """Return what block errors change, at the scales whose halves of lists are long enough."""
     stored = lists.distance.shape[1]
-    near = tuple(n1 for n1 in inner if enough(2 * n1, stored))
+    near = tuple(n1 for n1 in inner if stored >= needed(2 * n1))
     s = len(near)
     error, short = blockwise.halves(
         lists.distance, lists.index, lists.kept, blocks.member,

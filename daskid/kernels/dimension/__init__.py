@@ -20,6 +20,7 @@ from daskid.kernels.dimension.halves import (
     half_sums,
     halves_error,
     members,
+    moved,
     short_share,
 )
 from daskid.kernels.dimension.ratios import log_ratios, mean_log_ratios, midpoints
@@ -44,6 +45,7 @@ __all__ = [
     "mean_log_ratios",
     "members",
     "midpoints",
+    "moved",
     "pair_sum",
     "rate",
     "rate_error",

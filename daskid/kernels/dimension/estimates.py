@@ -148,15 +148,18 @@ def _gride_sums(log_mu: Floats, d: float, n1: int, n2: int) -> tuple[float, floa
 
 
 @jit
-def gride_terms(x: float, n1: int, n2: int) -> tuple[float, float]:
-    """Return one sample's part of the score times d, and of d^2 times the information.
+def gride_terms(x: float, n1: int, n2: int) -> tuple[float, float, float]:
+    """Return one sample's part of F, the score times d, and of C, d^2 times the information.
 
-    With ``h = x / (1 - e^-x)``, 1 at x = 0: ``1 + a h - (n2 - 1) x`` and ``1 + a h^2 e^-x``.
+    With ``h = x / (1 - e^-x)``, 1 at x = 0, and ``g = h^2 e^-x`` these are ``1 + a h - (n2 - 1) x``
+    and ``1 + a g``. The third is the derivative of C by ln d; that of F is F - C.
     """
     fall = math.expm1(-x)
     h = x / -fall if x > 0.0 else 1.0
+    g = h * h * (1.0 + fall)
     a = n2 - n1 - 1
-    return 1.0 + a * h - (n2 - 1) * x, 1.0 + a * h * h * (1.0 + fall)
+    slope = 2.0 * h * (h - g) * (1.0 + fall) - x * g
+    return 1.0 + a * h - (n2 - 1) * x, 1.0 + a * g, a * slope
 
 
 @jit

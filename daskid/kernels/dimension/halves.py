@@ -109,7 +109,8 @@ def half_sums(
     own, member
         (n, 2) and (N, 2) masks of :func:`members`, of these samples and of all.
     d
-        (s,) dimensions at which the terms of the likelihood are taken.
+        (s,) dimensions at which the terms of the likelihood are taken; any will do for ranks 1
+        and 2, where F is a straight line, others should be near, see :func:`moved`.
     inner, outer
         (s,) ranks of the ratios, counted from 1.
     averaged
@@ -117,12 +118,12 @@ def half_sums(
 
     Returns
     -------
-    (HALVINGS, 2, s, 4): samples with a ratio, lists that are too short, and the sums of
+    (HALVINGS, 2, s, 5): samples with a ratio, lists that are too short, and the sums of
     :func:`gride_terms`.
     """
     n, k = distance.shape
     reach = outer.max()
-    out = np.zeros((HALVINGS, 2, outer.size, 4))
+    out = np.zeros((HALVINGS, 2, outer.size, 5))
     masks, near = np.empty((k, 2), np.uint64), np.empty(reach)
     for i in range(n):
         if not kept[i]:
@@ -151,7 +152,7 @@ def half_sums(
 def _add(
     out: Floats, near: Floats, found: int, d: Floats, inner: Ints, outer: Ints, averaged: bool
 ) -> None:
-    """Add one list to the (s, 4) sums of a half, in place."""
+    """Add one list to the (s, 5) sums of a half, in place."""
     for s in range(outer.size):
         n1, n2 = inner[s], outer[s]
         if found < n2:
@@ -163,24 +164,41 @@ def _add(
         else:
             value = log_ratio(near[n1 - 1], near[n2 - 1])
         if not np.isnan(value):
-            score, information = gride_terms(d[s] * value, n1, n2)
             out[s, 0] += 1.0
-            out[s, 2] += score
-            out[s, 3] += information
+            for term, one in enumerate(gride_terms(d[s] * value, n1, n2)):
+                out[s, 2 + term] += one
+
+
+def moved(sums: Floats, near: Floats, d: Floats) -> Floats:
+    """Return the sums at ``d`` from those that were taken at ``near``: (..., s, 4).
+
+    Two terms of a series in d, one for C: exact for ranks 1 and 2, where F is a straight line
+    and C is constant; with others an error moves by a percent where ``near`` is off by half.
+    """
+    n, short, score, information, slope = np.moveaxis(sums, -1, 0)
+    off = d / near - 1
+    return np.stack(
+        [
+            n,
+            short,
+            score + (score - information) * off - slope * off**2 / 2,
+            information + slope * off,
+        ],
+        axis=-1,
+    )
 
 
 def halves_error(sums: Floats, d: Floats, correction: int) -> Floats:
     """Return the error from the differences between halves: (s,), NaN where there is none.
 
-    The estimate of a half is one step of Newton's rule from ``d``, which is exact for ranks
-    1 and 2, where the score is a straight line.
+    The estimate of a half is one step of Newton's rule from ``d``.
 
     Parameters
     ----------
     sums
-        Of :func:`half_sums`, over all samples.
+        Of all samples, at ``d``, see :func:`moved`.
     d
-        (s,) dimensions at which they were taken.
+        (s,) dimensions.
     correction
         Samples less in the score: 1 for :func:`gride`, 0 for the mean of inverses.
     """
