@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from daskid import config, datasets
-from daskid.estimators.dimension import gride, mle, twonn
+from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
 from daskid.estimators.neighbors import knn, plan
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
@@ -35,6 +35,7 @@ __all__ = [
     "summary",
     "table",
     "twonn",
+    "twonn_blocks",
 ]
 
 

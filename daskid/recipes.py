@@ -1,10 +1,12 @@
 """Compositions of steps: what most people run."""
 
+import json
 from typing import Literal
 
 import xarray as xr
 
-from daskid.estimators.dimension import gride, mle, twonn
+from daskid import variables as v
+from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
 from daskid.estimators.neighbors import knn
 from daskid.io.store import save
 
@@ -16,6 +18,7 @@ def analyze(
     metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
     exclude: int | str = 0,
     duplicates: Literal["merge", "keep"] = "merge",
+    blocks: bool = False,
     store: str | None = None,
     overwrite: bool = False,
 ) -> xr.Dataset:
@@ -27,6 +30,9 @@ def analyze(
         Holds ``rows``, see :func:`daskid.open_rows`.
     k, metric, exclude, duplicates
         As in :func:`daskid.knn`.
+    blocks
+        Also estimate the dimension in blocks of N, N/2, N/4, ... samples, see
+        :func:`daskid.twonn_blocks`: about two more searches, of 2 neighbors.
     store
         A run to write to, made if there is none; what it holds already is not
         computed again. Without it results are in memory, estimates lazy.
@@ -35,7 +41,8 @@ def analyze(
 
     Returns
     -------
-    ``ds`` with the variables of ``knn``, ``twonn``, ``gride`` and ``mle``.
+    ``ds`` with the variables of ``knn``, ``twonn``, ``gride`` and ``mle``, and of
+    ``twonn_blocks`` if asked for.
 
     Raises
     ------
@@ -60,4 +67,11 @@ def analyze(
     )
     for step in (twonn, gride, mle):
         out = step(out)
+    if blocks:
+        out = twonn_blocks(out, metric=metric, exclude=_window_of(out), duplicates=duplicates)
     return out if store is None else save(out, store, overwrite=overwrite)
+
+
+def _window_of(ds: xr.Dataset) -> int:
+    """Return the window in frames that the search used, whatever words it was given in."""
+    return int(json.loads(ds[v.neighbor_distance.name].attrs["parameters"])["exclude"])

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import xarray as xr
 
-from daskid.estimators.dimension import gride, mle, twonn
+from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
 from daskid.estimators.neighbors import knn
 
 STEPS: dict[str, Callable[..., xr.Dataset]] = {
     "knn": knn,
     "twonn": twonn,
+    "twonn_blocks": twonn_blocks,
     "gride": gride,
     "mle": mle,
 }

@@ -78,6 +78,30 @@ id_twonn_radius = Variable(
     "id_twonn_radius", (), "f", "", "scale of TwoNN: mean of (r_1 + r_2) / 2", "twonn"
 )
 
+id_twonn_error_blocks = Variable(
+    "id_twonn_error_blocks", (), "i", "1", "number of time blocks behind the error", "twonn"
+)
+id_twonn_error_short = Variable(
+    "id_twonn_error_short", (), "f", "1", "share of rows whose list ran short of blocks", "twonn"
+)
+
+_B = ("block_size",)
+id_blocks = Variable(
+    "id_blocks", _B, "f", "1", "mean intrinsic dimension of blocks (TwoNN)", "twonn_blocks"
+)
+id_blocks_error = Variable(
+    "id_blocks_error", _B, "f", "1", "standard error of the mean over blocks", "twonn_blocks"
+)
+id_blocks_spread = Variable(
+    "id_blocks_spread", _B, "f", "1", "standard deviation over blocks", "twonn_blocks"
+)
+id_blocks_radius = Variable(
+    "id_blocks_radius", _B, "f", "", "scale of the blocks: mean of (r_1 + r_2) / 2", "twonn_blocks"
+)
+id_blocks_number = Variable(
+    "id_blocks_number", _B, "i", "1", "number of blocks of this size", "twonn_blocks"
+)
+
 _S = ("scale",)
 id_gride = Variable("id_gride", _S, "f", "1", "intrinsic dimension (Gride)", "gride")
 id_gride_error = Variable(
@@ -99,6 +123,13 @@ id_gride_left_out = Variable(
     "id_gride_left_out", _S, "i", "1", "number of locations without a ratio for Gride", "gride"
 )
 
+id_gride_error_blocks = Variable(
+    "id_gride_error_blocks", (), "i", "1", "number of time blocks behind the error", "gride"
+)
+id_gride_error_short = Variable(
+    "id_gride_error_short", _S, "f", "1", "share of rows whose list ran short of blocks", "gride"
+)
+
 id_mle = Variable("id_mle", (), "f", "1", "intrinsic dimension (Levina-Bickel)", "mle")
 id_mle_error = Variable(
     "id_mle_error", (), "f", "1", "standard error of the intrinsic dimension (Levina-Bickel)", "mle"
@@ -108,6 +139,13 @@ id_mle_samples = Variable(
 )
 id_mle_left_out = Variable(
     "id_mle_left_out", (), "i", "1", "number of locations without ratios for Levina-Bickel", "mle"
+)
+
+id_mle_error_blocks = Variable(
+    "id_mle_error_blocks", (), "i", "1", "number of time blocks behind the error", "mle"
+)
+id_mle_error_short = Variable(
+    "id_mle_error_short", (), "f", "1", "share of rows whose list ran short of blocks", "mle"
 )
 
 VARIABLES: dict[str, Variable] = {

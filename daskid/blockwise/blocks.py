@@ -16,9 +16,11 @@ from dask.utils import format_bytes, parse_bytes
 
 from daskid.blockwise import search
 from daskid.blockwise.search.progress import progress
+from daskid.blockwise.sums import add
+from daskid.kernels import dimension as kernels
 from daskid.storage.rows import MemoryRows, RowReader, native, recall
 from daskid.storage.subset import RandomBlock, gather, random_order
-from daskid.typing import Ints
+from daskid.typing import Floats, Ints
 
 MOST_BLOCKS = 16
 """Blocks of a size that are searched, so that small ones do not take the time."""
@@ -110,6 +112,21 @@ def search_blocks(
                 found = _search(block, rule, *own)
             advance(size**2)
             yield size, found
+
+
+def twonn(found: search.Neighbors) -> tuple[float, float, float]:
+    """Return the dimension of one block, its error, and the mean of (r_1 + r_2) / 2.
+
+    The bits are those of :func:`daskid.twonn`: the same kernels, the same fixed sums.
+    """
+    distance, index = cast(Floats, found.distance), cast(Ints, found.index)
+    kept = found.location == np.arange(found.location.size)
+    ranks = np.array([1]), np.array([2])
+    log_mu = kernels.log_ratios(distance, kept, *ranks)
+    n = np.count_nonzero(~np.isnan(log_mu), axis=0)
+    d = float(kernels.rate(n, add(np.where(np.isnan(log_mu), 0.0, log_mu)), 1)[0])
+    radius = kernels.mean(n, add(kernels.midpoints(distance, log_mu, *ranks)))
+    return d, kernels.rate_error(d, np.ascontiguousarray(log_mu[:, 0]), index), float(radius[0])
 
 
 def _search(

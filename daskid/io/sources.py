@@ -15,7 +15,8 @@ from daskid.storage import run
 from daskid.storage.rows import RowReader, native, opened
 from daskid.typing import Array
 
-TAKEN = "a Zarr array or group, a .npy or .npz file"
+OPENED_BY_XARRAY = (".nc", ".nc4", ".cdf", ".h5", ".hdf5")
+TAKEN = "a Zarr array or group, a .npy, .npz or netCDF file"
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -50,7 +51,21 @@ def resolve(
         return _from_npy(path, variable)
     if path.suffix == ".npz":
         return _from_npz(path, variable), None
+    if path.suffix in OPENED_BY_XARRAY:
+        return _from_xarray(path, variable), None
     return _from_zarr(path, variable)
+
+
+def _from_xarray(path: Path, variable: str | None) -> xr.DataArray:
+    try:
+        ds = xr.open_dataset(path, chunks={})
+    except (ValueError, ImportError) as error:
+        raise ValueError(
+            f"source: expected a file that xarray can read, got {str(path)!r} ({error}): "
+            "pip install 'daskid[netcdf]'"
+        ) from error
+    names = [str(n) for n, x in ds.data_vars.items() if x.ndim]
+    return ds[_choose(names, ds.variables, variable, repr(str(path)))]
 
 
 def _choose(

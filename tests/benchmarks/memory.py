@@ -1,6 +1,6 @@
 """Larger than memory: a search through one worker with a memory limit, its resident set watched.
 
-    python tests/benchmarks/memory.py [--samples 12000] [--features 62500] [--dimension 50]
+    python tests/benchmarks/memory.py [--samples 12000] [--features 62500] [--dimension 10]
                                       [--k 10] [--limit 600MB] [--folder /tmp] [--format zarr]
 
 Rows of a flat torus are written to a scratch folder (3 GB by default) and searched
@@ -102,7 +102,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, default=12_000)
     parser.add_argument("--features", type=int, default=62_500)
-    parser.add_argument("--dimension", type=int, default=50)
+    parser.add_argument("--dimension", type=int, default=10)
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--limit", type=parse_bytes, default=parse_bytes("600MB"))
     parser.add_argument("--folder")

@@ -28,6 +28,7 @@ def test_total__adds_blocks_in_order_for_any_chunks(data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sums, "ROWS", 8)
         out = sums.total(array).compute()
+        np.testing.assert_array_equal(sums.add(x), out)
     expected = np.zeros(m)
     for start in range(0, n, 8):
         expected = expected + [column.copy().sum() for column in x[start : start + 8].T]
@@ -50,6 +51,7 @@ def test_total__adds_single_precision_in_double():
 
 def test_total__of_nothing_is_zero():
     np.testing.assert_array_equal(sums.total(da.zeros((0, 2))).compute(), [0, 0])
+    np.testing.assert_array_equal(sums.add(np.zeros((0, 2))), [0, 0])
 
 
 def test_total__does_not_compute(no_compute):

@@ -119,7 +119,7 @@ def test_gride__marks_the_error_that_is_too_small(lists):
     kind = out.id_gride_error_kind
     np.testing.assert_array_equal(kind, [0, 0, 0, 1, 1])
     meanings = dict(zip(kind.flag_values, kind.flag_meanings.split(), strict=True))
-    assert meanings == {0: "sandwich", 1: "fisher_too_small"}
+    assert meanings == {0: "sandwich", 1: "fisher_too_small", 2: "block_jackknife"}
     fisher = [naive.gride(distance, n1, 2 * n1)[1] for n1 in (1, 2, 4, 8, 16)]
     errors = out.id_gride_error.values
     np.testing.assert_allclose(errors[3:], fisher[3:], rtol=1e-4)

@@ -175,9 +175,7 @@ def test_gride__needs_no_list_twice():
             reads.append(key[0].start)
             return self.values[key]
 
-    traced = da.from_array(
-        Lists(source.neighbor_distance.values), (30, K), meta=np.empty((0, 0)), asarray=False
-    )
+    traced = da.from_array(Lists(source.neighbor_distance.values), (30, K), name="traced")
     ds = gride(source.assign(neighbor_distance=(("sample", "neighbor"), traced)), block=10)
     reads.clear()
     ds.id_gride_error.compute()

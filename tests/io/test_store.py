@@ -74,12 +74,11 @@ def twonn(ds, method="ml"):
     return v.assign(ds, outputs, inputs=(v.neighbor_distance,), parameters={"method": method})
 
 
-def gride(ds, scales=2):
+def gride(ds, scales=2, **parameters):
     d = ds.neighbor_distance.data[0, :scales]
     ds = ds.drop_vars("scale", errors="ignore")
-    out = v.assign(
-        ds, {v.id_gride: d}, inputs=(v.neighbor_distance,), parameters={"max_rank": scales}
-    )
+    parameters = {"max_rank": scales, **parameters}
+    out = v.assign(ds, {v.id_gride: d}, inputs=(v.neighbor_distance,), parameters=parameters)
     return out.assign_coords(scale=2 ** np.arange(scales))
 
 
@@ -298,6 +297,12 @@ def test_save__overwrite_drops_dependents_only(npy, path):
     same(out, gride(knn(open_rows(npy), k=2)).assign(mine=2.0))
 
 
+def test_save__overwrite_keeps_a_coordinate_that_is_needed_again(npy, path):
+    save(analyzed(npy), path)
+    ds = gride(open_run(path), other=1)
+    same(save(ds, path, overwrite=True), ds)
+
+
 def test_save__overwrite_computes_before_it_deletes(npy, path):
     """What replaces an array may be computed from it."""
     ds = save(analyzed(npy), path)
@@ -347,9 +352,8 @@ def test_save__computed_values_are_known_again(npy, path):
     save(twonn(knn(open_rows(npy))), path)
     save(twonn(open_run(path).load()), path)
     assert times(path) == before
-    later = gride(open_run(path).compute())
-    save(later, path)
-    save(gride(open_run(path)), path)
+    save(gride(open_run(path).compute()), path)
+    assert committed(path)["id_gride"] == gride(open_run(path)).id_gride.fingerprint
 
 
 def test_save__rows_computed_into_memory_are_the_same_source(source, path):

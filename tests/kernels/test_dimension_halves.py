@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import binom
 
 from daskid.kernels import dimension as kernels
+from daskid.kernels.dimension.estimates import gride_terms
 
 
 def search(x, k):
@@ -98,6 +99,20 @@ def test_gride__at_the_first_scale_is_twonn_whatever_the_reference(frames):
     lists = search(frames[0], 80)
     (twonn,), (gride,) = (error(lists, frames[1], [1], [2], [d])[0] for d in (1.0, 2.7))
     assert gride == pytest.approx(twonn, rel=1e-12)
+
+
+@pytest.mark.parametrize(("n1", "n2"), [(1, 2), (4, 8), (16, 32)])
+@pytest.mark.parametrize("x", [1e-6, 0.3, 2.0, 9.0])
+def test_gride_terms__have_the_derivatives_that_they_say(x, n1, n2):
+    score, information, slope = gride_terms(x, n1, n2)
+    step = 1e-5
+    low, high = (gride_terms(x * np.exp(s), n1, n2) for s in (-step, step))
+    assert (high[0] - low[0]) / (2 * step) == pytest.approx(score - information, rel=1e-6, abs=1e-9)
+    assert (high[1] - low[1]) / (2 * step) == pytest.approx(slope, rel=1e-6, abs=1e-9)
+
+
+def test_gride_terms__at_no_distance_are_their_limits():
+    assert gride_terms(0.0, 4, 8) == (4.0, 4.0, 0.0)
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3, 8, 31])

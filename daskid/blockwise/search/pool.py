@@ -126,7 +126,7 @@ def _on_client(
     client: Any, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], needs: int
 ) -> Iterator[tuple[int, Any]]:
     from distributed import CancelledError
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     prepare(client)
     todo = enumerate(arguments)
@@ -190,7 +190,8 @@ def _result(future: Any, tile: int, needs: int) -> Any:
 
 
 def _lost(client: Any, why: object) -> ConnectionError:
+    reason = " ".join(str(why).split())
     return ConnectionError(
-        f"scheduler: lost {client.scheduler.address!r} ({why}): start it again, and run again; "
+        f"scheduler: lost {client.scheduler.address!r} ({reason}): start it again, and run again; "
         "tiles that are in a store are kept"
     )

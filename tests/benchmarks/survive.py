@@ -1,0 +1,120 @@
+"""Kill a worker, the scheduler or the driver of a search at random moments, again and again.
+
+    PYTHONPATH=.:tests python tests/benchmarks/survive.py [--kills 20] [--seed 0]
+
+Each line is a search of its own, on a scheduler and two workers in processes of their own:
+what was killed when (seconds after the first tile was begun), the tiles that were done then,
+how the driver ended, whether it was resumed, how many of the tiles that were done were begun
+again, and whether the lists have the bits of an undisturbed search in memory.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from survival import PATIENCE, Count, K, Place, folder_of, wait_until
+
+from daskid.storage import ledger
+
+VICTIMS = ("worker", "scheduler", "driver")
+LATEST = 2.0
+DRIVER = """
+import json, sys, daskid
+from daskid.storage import ledger
+ledger.clear = lambda folder: print(json.dumps(ledger.tries(folder)))
+with daskid.connect(sys.argv[2]):
+    daskid.knn(daskid.open_run(sys.argv[1]), k=int(sys.argv[3]), store=sys.argv[1])
+"""
+
+
+class Cluster:
+    """A scheduler, and two workers that their nannies start again."""
+
+    def __init__(self, place, file):
+        file.unlink(missing_ok=True)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        given = ("--scheduler-file", str(file), "--no-dashboard", "--host", "127.0.0.1")
+        module = "distributed.cli.dask_"
+        self.scheduler = place.popen("-m", f"{module}scheduler", *given, "--port", "0", **quiet)
+        wait_until(file.exists, self.scheduler)
+        workers = ("--nworkers", "2", "--nthreads", "1")
+        self.nannies = place.popen("-m", f"{module}worker", *given, *workers, **quiet)
+
+    def workers(self):
+        """Return the processes of the workers."""
+        every = psutil.Process(self.nannies.pid).children(recursive=True)
+        return [p for p in every if "spawn_main" in " ".join(p.cmdline())]
+
+    def close(self):
+        """End all processes."""
+        for process in (*self.workers(), self.nannies, self.scheduler):
+            process.kill()
+        for process in (self.nannies, self.scheduler):
+            process.wait()
+
+
+def drive(place, run, file):
+    command = ("-c", DRIVER, run, str(file), str(K))
+    return place.popen(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def kill_once(place, number, victim, moments):
+    """Return a line of the table."""
+    run = place.new_run(place.folder / f"run{number}.zarr")
+    file = place.folder / "scheduler.json"
+    cluster = Cluster(place, file)
+    driver = drive(place, run, file)
+    wait_until(lambda: ledger.tries(folder_of(run)), driver)
+    moment = moments.uniform(0, LATEST)
+    time.sleep(moment)
+    victims = {"driver": driver.pid, "scheduler": cluster.scheduler.pid}
+    pid = victims.get(victim) or moments.choice(cluster.workers()).pid
+    count = Count(run)
+    os.kill(pid, signal.SIGKILL)
+    out, error = driver.communicate(timeout=PATIENCE)
+    ended, again = driver.returncode, "finished"
+    if ended:
+        if victim == "scheduler":
+            cluster.close()
+            cluster = Cluster(place, file)
+        second = drive(place, run, file)
+        out, _ = second.communicate(timeout=PATIENCE)
+        again = "resumed" if second.returncode == 0 else f"failed ({second.returncode})"
+    cluster.close()
+    raised = re.findall(r"^(\w+Error): ", error, re.MULTILINE)
+    why = raised[-1] if raised else str(ended)
+    tries = {int(tile): n for tile, n in json.loads(out.splitlines()[-1]).items()}
+    begun_again = len(count.begun_again(tries))
+    same = "yes" if place.same_bits(run) else "NO"
+    return victim, f"{moment:.2f}", len(count.done), why, again, begun_again, same
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    moments = random.Random(given.seed)
+    form = "{:>3} {:<10}{:>8}{:>11}  {:<18}{:<10}{:>12}{:>10}"
+    print(
+        form.format(
+            "#", "killed", "after s", "tiles done", "driver", "", "begun again", "same bits"
+        )
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        for number in range(given.kills):
+            line = kill_once(place, number, VICTIMS[number % len(VICTIMS)], moments)
+            print(form.format(number + 1, *line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

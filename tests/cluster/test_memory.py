@@ -1,0 +1,16 @@
+"""The memory of a worker stays within its plan, and the plan is not much more than is needed."""
+
+import dask
+import numpy as np
+import pytest
+from benchmarks.memory import measure, worst
+
+
+@pytest.mark.parametrize("format", ["zarr", "npy"])
+def test_peak__is_within_the_plan(tmp_path, format):
+    shape = {"samples": 3000, "features": 8000, "dimension": 10, "k": 50, "limit": 10**9}
+    with dask.config.set(scheduler=None):
+        planned, watch, _, out, path = measure(tmp_path, format=format, **shape)
+    assert planned.worker_limit == 10**9
+    assert 0.6 * planned.worker_bytes <= watch.peak <= planned.worker_bytes
+    assert worst(path, np.array([0, 1499, 2999]), out) < 1e-9
