@@ -42,7 +42,7 @@ def summary(ds: xr.Dataset) -> list[str]:
 
 def sentences(facts: Facts) -> list[str]:
     """Return the findings, the dimension first."""
-    parts = (_twonn, _gride, _mle, _covers, _data, _dropped, _coincident, _neighbors)
+    parts = (_twonn, _blocks, _gride, _mle, _covers, _data, _dropped, _coincident, _neighbors)
     return [sentence for part in parts for sentence in part(facts)]
 
 
@@ -60,6 +60,25 @@ def _twonn(facts: Facts) -> list[str]:
         for r in of(facts, v.id_twonn.name)
         if np.isfinite(r.value)
     ]
+
+
+def _blocks(facts: Facts) -> list[str]:
+    good = [r for r in of(facts, v.id_blocks.name) if np.isfinite(r.value)]
+    if len(good) < 2:
+        return []
+    large, small = good[0], good[-1]
+    change = large.value - small.value
+    said = f"In blocks of {_size(small)} samples TwoNN reads {plus_minus(small.value, small.error)}"
+    told = f"{said}, in blocks of {_size(large)} it reads {plus_minus(large.value, large.error)}"
+    if abs(change) <= SAME * np.hypot(*np.nan_to_num([large.error, small.error])):
+        return [f"{told}: the number of samples does not matter within errors."]
+    if change > 0:
+        return [f"{told}: a rise with the number of samples, as of noise dimensions."]
+    return [f"{told}: it falls with the number of samples."]
+
+
+def _size(r: Result) -> str:
+    return f"{int(r.at.rpartition('= ')[2]):,}"
 
 
 def _gride(facts: Facts) -> list[str]:

@@ -1,6 +1,6 @@
 """Larger than memory: a search through one worker with a memory limit, its resident set watched.
 
-    python tests/benchmarks/memory.py [--samples 12000] [--features 62500] [--dimension 10]
+    python tests/benchmarks/memory.py [--samples 75000] [--features 10000] [--dimension 10]
                                       [--k 10] [--limit 600MB] [--folder /tmp] [--format zarr]
 
 Rows of a flat torus are written to a scratch folder (3 GB by default) and searched
@@ -100,8 +100,8 @@ def measure(folder, *, samples, features, dimension, k, limit, format="zarr"):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=12_000)
-    parser.add_argument("--features", type=int, default=62_500)
+    parser.add_argument("--samples", type=int, default=75_000)
+    parser.add_argument("--features", type=int, default=10_000)
     parser.add_argument("--dimension", type=int, default=10)
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--limit", type=parse_bytes, default=parse_bytes("600MB"))

@@ -260,3 +260,22 @@ def test_table__of_a_run_without_results_is_empty():
 def test_page__imports_matplotlib_only_to_draw():
     code = "import sys, daskid.page; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([3.0, 2.2], "a rise with the number of samples, as of noise dimensions."),
+        ([2.2, 3.0], "it falls with the number of samples."),
+        ([2.21, 2.2], "the number of samples does not matter within errors."),
+    ],
+)
+def test_blocks__say_whether_the_number_of_samples_matters(values, verdict):
+    ds = xr.Dataset(
+        {"id_blocks": ("block_size", values), "id_blocks_error": ("block_size", [0.02, 0.02])},
+        {"block_size": [4000, 500]},
+    )
+    (sentence,) = [s for s in summary(ds) if "blocks" in s]
+    assert sentence.endswith(verdict)
+    assert f"In blocks of 500 samples TwoNN reads {values[1]:.3f} ± 0.020" in sentence
+    assert f"in blocks of 4,000 it reads {values[0]:.3f} ± 0.020" in sentence

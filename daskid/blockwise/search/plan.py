@@ -17,7 +17,7 @@ STRIP_BYTES = 64 << 20
 BLOCK_BYTES = 32 << 20
 LEAST_BLOCK = 2 << 20
 MOST_TASKS = 100_000
-IMPORTS_BYTES = 360 << 20
+IMPORTS_BYTES = 400 << 20
 """A worker before its first tile: imports, and kernels once they are compiled (measured)."""
 USABLE = 0.9
 """Share of a worker's limit that may be planned for: dask pauses a worker beyond it."""

@@ -65,8 +65,8 @@ def twonn_blocks(
 
     Notes
     -----
-    The client holds about 150 bytes a sample. The error takes blocks as independent, as samples are;
-    of frames in time it is the error of the mean over this one record.
+    The client holds about 150 bytes a sample. The error takes samples, and so blocks, as
+    independent: for frames in time it leaves out how another record would differ.
 
     References
     ----------

@@ -104,6 +104,11 @@ def twonn(
     in 63 to 66 %, 0.94 to 0.96. The estimate is biased low from about 10 dimensions:
     compare with a synthetic set of the same size and dimension.
 
+    With ``block`` no task holds all lists, but each one masks of 16 bytes a sample. Blocks
+    should outlast the correlation of frames, and be 10 or more. The jackknife of the
+    textbooks, which deletes one block at a time, counts the noise of neighbors found anew in
+    each deletion: on independent samples it is 1.5 to 1.8 times too large.
+
     References
     ----------
     .. [1] E. Facco, M. d'Errico, A. Rodriguez, A. Laio, "Estimating the intrinsic

@@ -10,6 +10,8 @@ from daskid import variables as v
 from daskid.blockwise import dimension as blockwise
 from daskid.estimators.dimension.lists import (
     COVERS_GRIDE,
+    COVERS_INDEPENDENT,
+    COVERS_SANDWICH,
     SANDWICH,
     Blocks,
     Lists,
@@ -25,6 +27,7 @@ from daskid.estimators.dimension.lists import (
 _KINDS = {
     "flag_values": [0, 1, 2],
     "flag_meanings": "sandwich fisher_too_small block_jackknife",
+    "flag_covers": [COVERS_SANDWICH, COVERS_INDEPENDENT, ""],
 }
 _SCALE = {"long_name": "rank n1 of the nearer neighbor, n2 = 2 n1", "units": "1"}
 
@@ -176,5 +179,5 @@ def _attrs(blocks: Blocks | None) -> dict[v.Variable, dict[str, Any]]:
     own = blocks.covers("id_gride_error")
     return {
         v.id_gride_error: {"covers": f"Where id_gride_error_kind is 2: {own} {COVERS_GRIDE}"},
-        v.id_gride_error_kind: _KINDS | {"flag_covers": ["", "", own]},
+        v.id_gride_error_kind: _KINDS | {"flag_covers": [COVERS_SANDWICH, COVERS_INDEPENDENT, own]},
     }
