@@ -251,6 +251,18 @@ def test_open_rows__what_the_reader_can_not_decode_goes_through_xarray(tmp_path)
     save(open_rows(tmp_path / "g.zarr", drop_nonfinite=True), tmp_path / "run.zarr")
 
 
+@pytest.mark.parametrize(
+    ("data", "fill"),
+    [(np.float32([0.1, 0.5]), 0.1), (np.int16([7, 8]), 1e20), (np.int16([7, 8]), 7.5)],
+)
+def test_open_rows__a_fill_value_that_the_array_can_not_hold(tmp_path, data, fill):
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w", zarr_format=2)
+    array = group.create_array("x", data=data[:, None], fill_value=None)
+    array.attrs.update({"missing_value": fill, "_ARRAY_DIMENSIONS": ["sample", "feature"]})
+    expected = xr.open_zarr(tmp_path / "g.zarr", consolidated=False).x.values
+    np.testing.assert_array_equal(open_rows(tmp_path / "g.zarr").rows, expected)
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_open_rows__says_that_a_fill_value_counts_as_missing(tmp_path, zarr_format):
     array = field(np.abs(values()))

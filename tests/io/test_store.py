@@ -184,6 +184,7 @@ def test_run__is_plain_zarr(source, path):
     assert set(plain.variables) == set(ds.variables) - absent
     assert set(plain.coords) == set(ds.coords)
     for name in plain.variables:
+        assert "_FillValue" not in plain[name].encoding
         np.testing.assert_array_equal(plain[name], ds[name])
 
 
