@@ -207,7 +207,7 @@ def _alone(
         del raw.attrs["_FillValue"]
     named = raw.to_dataset(name=name or "rows")
     field = xr.decode_cf(named, decode_times=False, decode_coords=False)[name or "rows"]
-    return field.rename(name), _reader(path, "", field, array.dtype)
+    return field.rename(name), _reader(path, "", field)
 
 
 def _from_group(
@@ -226,7 +226,7 @@ def _from_group(
     name = _choose(names, [*ds.variables, *unnamed], variable, repr(str(path)), remedy)
     if name in unnamed:
         return _alone(path / name, arrays[name], name)
-    return ds[name], _reader(path, name, ds[name], arrays[name].dtype)
+    return ds[name], _reader(path, name, ds[name])
 
 
 def _opened_group(
@@ -259,7 +259,7 @@ def _opened_group(
         ) from error
 
 
-def _reader(path: Path, array: str, field: xr.DataArray, raw: np.dtype[Any]) -> RowReader | None:
+def _reader(path: Path, array: str, field: xr.DataArray) -> RowReader | None:
     """Return the reader that decodes as xarray does, None if it can't."""
     encoding = field.encoding
     scale, offset = (_number(encoding.get(key)) for key in ("scale_factor", "add_offset"))
@@ -269,7 +269,7 @@ def _reader(path: Path, array: str, field: xr.DataArray, raw: np.dtype[Any]) -> 
         return None
     if (scale is not None or offset is not None) and field.dtype != np.dtype(native(field.dtype)):
         return None
-    if fill is not None and not _exact(fill, raw):
+    if not isinstance(fill, int | float | None):
         return None
     return RowReader(
         str(path), array, (0, 0), "float64", fill=fill if fill == fill else None,
@@ -283,15 +283,3 @@ FILLS = ("_FillValue", "missing_value")
 def _number(value: Any) -> Any:
     """Return a Python number; None stays."""
     return np.asarray(value).item() if value is not None and np.ndim(value) == 0 else value
-
-
-def _exact(fill: Any, dtype: np.dtype[Any]) -> bool:
-    """Return whether a fill value is one number that the dtype holds."""
-    if not isinstance(fill, int | float):
-        return False
-    if fill != fill:
-        return True
-    try:
-        return bool(dtype.type(fill) == fill)
-    except (OverflowError, TypeError, ValueError):
-        return False

@@ -134,7 +134,7 @@ class RowReader:
     def _decoded(self, rows: Array) -> Array:
         out = rows.astype(self.dtype)
         if self.fill is not None:
-            out[rows == self.fill] = np.nan
+            out[rows == np.asarray(self.fill)] = np.nan  # in the wider of both dtypes
         if self.scale is not None:
             out *= self.scale
         if self.offset is not None:

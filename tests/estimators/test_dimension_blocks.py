@@ -197,6 +197,17 @@ def test_gride__of_rows_whose_dimension_changes_is_moved_to_that_of_all(monkeypa
     np.testing.assert_allclose(gride(ds, block=30).id_gride_error.values, whole, rtol=0.03)
 
 
+def test_gride__does_without_rows_that_have_no_ratios(frames, monkeypatch):
+    distance = frames.neighbor_distance.values.copy()
+    distance[:40] = 0
+    ds = frames.assign(neighbor_distance=(("sample", "neighbor"), distance))
+    whole = gride(ds, block=10).id_gride_error.values
+    monkeypatch.setattr("daskid.blockwise.dimension.LIST_ROWS", 40)
+    out = gride(ds, block=10).id_gride_error.values
+    assert np.isfinite(out).all()
+    np.testing.assert_allclose(out, whole, rtol=0.02)
+
+
 def test_block__counts_frames_in_rows_of_the_source():
     ds = lists(row=np.arange(N) * 10)
     assert twonn(ds, block=100).id_twonn_error_blocks == 11  # of 1191 rows
@@ -306,13 +317,12 @@ def test_block__is_not_for_the_fit(frames):
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_block__refuses_samples_selected_after_the_search(step, frames):
     name = {twonn: "id_twonn_error", gride: "id_gride_error"}.get(step, "id_mle_error")
-    selected = frames.isel(sample=slice(60))
-    with pytest.raises(
-        ValueError, match=r"(neighbor_index|location): expected .* on the selection"
-    ):
-        step(selected, block=10)[name].compute()
-    with pytest.raises(ValueError, match=r"neighbor_index: expected positions 0 to 59 along sampl"):
-        step(selected.drop_vars("location"), block=10)[name].compute()
+    for part in (slice(60), slice(60, None)):
+        selected = frames.isel(sample=part)
+        with pytest.raises(ValueError, match="(neighbor_index|location): expected .* on the sele"):
+            step(selected, block=10)[name].compute()
+        with pytest.raises(ValueError, match=r"neighbor_index: expected positions 0 to 59 along"):
+            step(selected.drop_vars("location"), block=10)[name].compute()
 
 
 def test_command__takes_digits_and_trajectory(tmp_path):

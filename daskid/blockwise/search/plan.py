@@ -128,20 +128,7 @@ def make_plan(
         )
     fixed = IMPORTS_BYTES + 8 * n * labels
     shape = (n, features, itemsize, k, chunk_bytes)
-    block = BLOCK_BYTES
-    if worker_limit is not None:
-        while (
-            block > LEAST_BLOCK
-            and fixed + threads * task_bytes(*shape, block) > USABLE * worker_limit
-        ):
-            block //= 2
-        need = fixed + threads * task_bytes(*shape, block)
-        if need > USABLE * worker_limit:
-            raise MemoryError(
-                f"memory: expected at least {format_bytes(ceil(need / USABLE))} a worker of "
-                f"{threads} threads, got {format_bytes(worker_limit)}: give workers more memory or "
-                "fewer threads"
-            )
+    block = _fitted_block(shape, fixed, threads, worker_limit)
     task = task_bytes(*shape, block)
     size = n * features * itemsize
     return Plan(
@@ -156,6 +143,27 @@ def make_plan(
         threads=threads,
         worker_limit=worker_limit,
     )  # fmt: skip
+
+
+def _fitted_block(
+    shape: tuple[int, int, int, int, int], fixed: int, threads: int, limit: int | None
+) -> int:
+    """Return the largest block with which the tasks of a worker fit into its memory."""
+    block = BLOCK_BYTES
+    if limit is None:
+        return block
+
+    def need() -> int:
+        return ceil((fixed + threads * task_bytes(*shape, block)) / USABLE)
+
+    while block > LEAST_BLOCK and need() > limit:
+        block //= 2
+    if need() > limit:
+        raise MemoryError(
+            f"memory: expected at least {format_bytes(need())} a worker of {threads} threads, "
+            f"got {format_bytes(limit)}: give workers more memory or fewer threads"
+        )
+    return block
 
 
 def task_bytes(
