@@ -55,6 +55,15 @@ def save(ds: xr.Dataset, store: str | Path, *, overwrite: bool = False) -> xr.Da
         and ``overwrite`` is not set; or if the source has changed.
     OSError
         If the path holds something else or can't be written.
+
+    Examples
+    --------
+    >>> import tempfile, daskid
+    >>> ds = daskid.datasets.torus(500, 2, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = daskid.save(ds, f"{folder}/run.zarr")
+    ...     run.rows.shape, "period" in run.coords
+    ((500, 2), True)
     """
     path = str(store)
     v.read(ds, v.rows)
@@ -95,6 +104,15 @@ def open_run(store: str | Path) -> xr.Dataset:
     ValueError
         If the run was never finished, lacks a coordinate of its rows, or if its source
         has changed since it was made.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, daskid
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/x.npy", np.eye(3))
+    ...     run = daskid.save(daskid.open_rows(f"{folder}/x.npy"), f"{folder}/run.zarr")
+    ...     daskid.open_run(f"{folder}/run.zarr").rows.values.tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     path = str(Path(store).absolute())
     record = _finished(path)

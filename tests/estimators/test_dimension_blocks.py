@@ -319,7 +319,7 @@ def test_block__refuses_samples_selected_after_the_search(step, frames):
     name = {twonn: "id_twonn_error", gride: "id_gride_error"}.get(step, "id_mle_error")
     for part in (slice(60), slice(60, None)):
         selected = frames.isel(sample=part)
-        with pytest.raises(ValueError, match="(neighbor_index|location): expected .* on the sele"):
+        with pytest.raises(ValueError, match=r"(neighbor_index|location): expected .* on the sele"):
             step(selected, block=10)[name].compute()
         with pytest.raises(ValueError, match=r"neighbor_index: expected positions 0 to 59 along"):
             step(selected.drop_vars("location"), block=10)[name].compute()

@@ -257,7 +257,6 @@ def test_open_rows__what_the_reader_can_not_decode_goes_through_xarray(tmp_path)
         (np.float32([0.1, 0.5]), 0.1),
         (np.int16([7, 8]), 1e20),
         (np.int16([7, 8]), 7.5),
-        (np.int16([7, 8]), [7, 9]),
     ],
 )
 def test_open_rows__odd_fill_values_are_those_of_xarray(tmp_path, data, fill):
