@@ -324,7 +324,7 @@ def _into_store(
 ) -> xr.Dataset:
     """Search into a run: strips and their marks first, the record of the step last."""
     ds = v.drop_dependents(ds, {variable.name for variable in OUTPUTS})
-    runs.save(ds, store)
+    runs.save(ds, store, overwrite=overwrite)
     new = {name: attrs["fingerprint"] for name, attrs in described.items()}
     folder = ledger.folder_of(store, v.neighbor_distance.step)
     if all(run.record(store)["committed"].get(n) == f for n, f in new.items()):

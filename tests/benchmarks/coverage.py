@@ -114,7 +114,7 @@ def without(ds, gone):
 
 def frames_replica(samples, correlation, blocks, seed, textbook):
     """Return (name, value, error) of each estimate, with every kind of error."""
-    ds = neighbor_lists(frames(samples, correlation, seed), 48)
+    ds = neighbor_lists(frames(samples, correlation, seed), 52)
     alone, halves = estimates(ds), estimates(ds, block=samples // blocks)
     kinds = {"independent": alone, "halves": halves}
     if textbook:

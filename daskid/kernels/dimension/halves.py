@@ -8,11 +8,12 @@ each of them (Efron & Stein, Ann. Stat. 9, 586 (1981)): on independent samples i
 are 1.5 to 1.8 times too large.
 """
 
+import math
+
 import numpy as np
 
 from daskid.kernels._jit import jit
 from daskid.kernels.dimension.estimates import gride_terms
-from daskid.kernels.dimension.ratios import log_ratio, mean_log_ratio
 from daskid.typing import Array, Floats, Ints
 
 HALVINGS = 64
@@ -125,13 +126,16 @@ def half_sums(
     n, k = distance.shape
     reach = outer.max()
     out = np.zeros((HALVINGS, 2, outer.size, 5))
-    masks, near = np.empty((k, 2), np.uint64), np.empty(reach)
+    masks, logs, near = np.empty((k, 2), np.uint64), np.empty(k), np.empty(reach)
     for i in range(n):
         if not kept[i]:
             continue
         length = 0
         while length < k and index[i, length] >= 0:
             masks[length] = member[index[i, length]]
+            logs[length] = np.nan
+            if distance[i, length] > 0.0:
+                logs[length] = math.log(np.float64(distance[i, length]))
             length += 1
         for r in range(HALVINGS):
             bit = np.uint64(1) << np.uint64(r)
@@ -141,7 +145,7 @@ def half_sums(
                 found = 0
                 for c in range(length):
                     if masks[c, half] & bit:
-                        near[found] = distance[i, c]
+                        near[found] = logs[c]
                         found += 1
                         if found == reach:
                             break
@@ -153,18 +157,19 @@ def half_sums(
 def _add(
     out: Floats, near: Floats, found: int, d: Floats, inner: Ints, outer: Ints, averaged: bool
 ) -> None:
-    """Add one list to the (s, 5) sums of a half, in place."""
+    """Add one list of ``found`` logarithms to the (s, 5) sums of a half, in place."""
     for s in range(outer.size):
         n1, n2 = inner[s], outer[s]
         if found < n2:
             out[s, 1] += 1.0
             continue
+        value = near[n2 - 1] - near[n1 - 1]
         if averaged:
-            value = mean_log_ratio(near, n2)
+            value = 0.0
+            for j in range(n2 - 1):
+                value += (near[n2 - 1] - near[j]) / (n2 - 1)
             n1, n2 = 1, 2
-        else:
-            value = log_ratio(near[n1 - 1], near[n2 - 1])
-        if not np.isnan(value):
+        if np.isfinite(value):
             out[s, 0] += 1.0
             for term, one in enumerate(gride_terms(d[s] * value, n1, n2)):
                 out[s, 2 + term] += one
