@@ -82,7 +82,7 @@ id_twonn_error_blocks = Variable(
     "id_twonn_error_blocks", (), "i", "1", "number of time blocks behind the error", "twonn"
 )
 id_twonn_error_short = Variable(
-    "id_twonn_error_short", (), "f", "1", "share of rows whose list ran short of blocks", "twonn"
+    "id_twonn_error_short", (), "f", "1", "share of lists too short for their half", "twonn"
 )
 
 _B = ("block_size",)
@@ -127,7 +127,7 @@ id_gride_error_blocks = Variable(
     "id_gride_error_blocks", (), "i", "1", "number of time blocks behind the error", "gride"
 )
 id_gride_error_short = Variable(
-    "id_gride_error_short", _S, "f", "1", "share of rows whose list ran short of blocks", "gride"
+    "id_gride_error_short", _S, "f", "1", "share of lists too short for their half", "gride"
 )
 
 id_mle = Variable("id_mle", (), "f", "1", "intrinsic dimension (Levina-Bickel)", "mle")
@@ -145,7 +145,7 @@ id_mle_error_blocks = Variable(
     "id_mle_error_blocks", (), "i", "1", "number of time blocks behind the error", "mle"
 )
 id_mle_error_short = Variable(
-    "id_mle_error_short", (), "f", "1", "share of rows whose list ran short of blocks", "mle"
+    "id_mle_error_short", (), "f", "1", "share of lists too short for their half", "mle"
 )
 
 VARIABLES: dict[str, Variable] = {

@@ -105,7 +105,10 @@ def twonn(
     compare with a synthetic set of the same size and dimension.
 
     With ``block`` no task holds all lists, but each one masks of 16 bytes a sample. Blocks
-    should outlast the correlation of frames, and be 10 or more. The jackknife of the
+    should outlast the correlation of frames, and be 10 or more. On 4000 frames of three
+    autoregressive Gaussian features, with a correlation of 0, 0.9 or 0.99 from one frame to
+    the next, in 20 blocks (200 replicas), the interval of one error covers the mean over
+    replicas in 66 %, and the mean error is 0.94 to 1.02 of the true scatter. The jackknife of the
     textbooks, which deletes one block at a time, counts the noise of neighbors found anew in
     each deletion: on independent samples it is 1.5 to 1.8 times too large.
 
@@ -208,7 +211,8 @@ def mle(ds: xr.Dataset, *, k: int | None = None, block: str | int | None = None)
     :math:`\hat d / \sqrt{n (k-1)}`, too small, and ``covers`` says so. On periodic tori
     of 1, 2 and 5 dimensions (1000 samples, 3000 replicas) the interval of one error covers
     the truth in 66 to 68 % at k = 10, with a mean error 0.97 to 1.00 of the true scatter;
-    that of independent ratios in 54 to 58 % at k = 20.
+    that of independent ratios in 54 to 58 % at k = 20. On the frames of :func:`daskid.twonn`
+    the jackknife covers in 70 to 75 % at k = 10 (1.00 to 1.09), the sandwich in 58 to 73 %.
 
     References
     ----------

@@ -130,13 +130,7 @@ def half_sums(
     for i in range(n):
         if not kept[i]:
             continue
-        length = 0
-        while length < k and index[i, length] >= 0:
-            masks[length] = member[index[i, length]]
-            logs[length] = np.nan
-            if distance[i, length] > 0.0:
-                logs[length] = math.log(np.float64(distance[i, length]))
-            length += 1
+        length = _read(distance[i], index[i], member, masks, logs)
         for r in range(HALVINGS):
             bit = np.uint64(1) << np.uint64(r)
             for half in range(2):
@@ -151,6 +145,17 @@ def half_sums(
                             break
                 _add(out[r, half], near, found, d, inner, outer, averaged)
     return out
+
+
+@jit
+def _read(distance: Floats, index: Ints, member: Array, masks: Array, logs: Floats) -> int:
+    """Fill in masks and logarithms of one list; return how many there are."""
+    for c in range(index.size):
+        if index[c] < 0:
+            return c
+        masks[c] = member[index[c]]
+        logs[c] = math.log(np.float64(distance[c])) if distance[c] > 0.0 else np.nan
+    return index.size
 
 
 @jit
