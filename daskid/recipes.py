@@ -9,13 +9,14 @@ from daskid import variables as v
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
 from daskid.estimators.neighbors import knn
 from daskid.io.store import save
+from daskid.typing import MetricName
 
 
 def analyze(
     ds: xr.Dataset,
     *,
     k: int = 100,
-    metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
+    metric: MetricName = "euclidean",
     exclude: int | str = 0,
     duplicates: Literal["merge", "keep"] = "merge",
     blocks: bool = False,

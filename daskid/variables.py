@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from dask.base import tokenize
 
-from daskid.typing import Array
+from daskid.typing import Array, Floats, Ints
 
 
 class SchemaError(ValueError):
@@ -184,6 +184,48 @@ def _read(ds: xr.Dataset, variable: Variable) -> da.Array:
         )
     data = array.transpose(*variable.dims).data
     return data if isinstance(data, da.Array) else da.from_array(data)
+
+
+def per_feature(ds: xr.Dataset, variable: Variable) -> Floats:
+    """Return ``period`` or ``weight`` as (d,) numbers, empty if it is not there.
+
+    Raises
+    ------
+    SchemaError
+        If they are not numbers along ``feature``.
+    ValueError
+        If they are not finite, or negative.
+    """
+    if variable.name not in ds.variables:
+        return np.zeros(0)
+    values = np.asarray(_read(ds, variable).compute(), dtype="f8")
+    if (bad := ~np.isfinite(values) | (values < 0)).any():
+        f = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"{variable.name}: expected finite numbers, 0 or more, got {values[f]:g} for feature "
+            f"{f}: correct the coordinate, 0 stands for none"
+        )
+    return values
+
+
+def compared(ds: xr.Dataset) -> tuple[Floats, Floats]:
+    """Return periods and weights of the features, each empty where they change nothing."""
+    periods, weights = per_feature(ds, period), per_feature(ds, weight)
+    return (
+        periods if (periods > 0).any() else np.zeros(0),
+        weights if (weights != 1).any() else np.zeros(0),
+    )
+
+
+def frames(ds: xr.Dataset) -> tuple[Ints | None, Ints | None]:
+    """Return (N,) frame numbers and codes of trajectories, None for what is not there."""
+    frame = codes = None
+    if row.name in ds.variables:
+        frame = np.asarray(_read(ds, row).compute(), np.int64)
+    if trajectory.name in ds.variables:
+        names = _read(ds, trajectory).compute()
+        codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    return frame, codes
 
 
 def assign(

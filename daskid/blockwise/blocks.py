@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import dask
-import dask.array as da
 import numpy as np
-from dask.utils import format_bytes, parse_bytes
 
 from daskid.blockwise import search
 from daskid.blockwise.search.progress import progress
 from daskid.blockwise.sums import add
 from daskid.kernels import dimension as kernels
-from daskid.storage.rows import MemoryRows, RowReader, native, recall
+from daskid.storage.rows import MemoryRows, RowReader
 from daskid.storage.subset import RandomBlock, gather, random_order
 from daskid.typing import Floats, Ints
 
@@ -43,37 +41,6 @@ def block_sizes(n: int, smallest: int) -> list[tuple[int, int]]:
     """Return size and number of the blocks: n, n / 2, n / 4, ... rows, down to ``smallest``."""
     halvings = range(max(n // max(smallest, 1), 1).bit_length())
     return [(n >> j, min(1 << j, MOST_BLOCKS)) for j in halvings]
-
-
-def source_of(rows: da.Array) -> search.Source:
-    """Return the reader of rows at rest, or other rows in memory.
-
-    Raises
-    ------
-    MemoryError
-        If they do not fit.
-    """
-    reader = recall(rows.name)
-    if reader is not None:
-        return reader
-    dtype = np.dtype(native(rows.dtype))
-    need, limit = 2 * rows.size * dtype.itemsize, _memory_limit()
-    if need > limit:
-        raise MemoryError(
-            f"rows: expected rows at rest, got a dask array that takes {format_bytes(need)} in "
-            f"memory, where the limit is {format_bytes(int(limit))}: save them first and open "
-            "the run, or raise daskid.memory in dask's configuration"
-        )
-    return MemoryRows(np.ascontiguousarray(rows.compute(), dtype=dtype))
-
-
-def _memory_limit() -> float:
-    limit = dask.config.get("daskid.memory", None)
-    if limit is not None:
-        return float(parse_bytes(limit))
-    import psutil
-
-    return 0.5 * float(psutil.virtual_memory().available)
 
 
 def search_blocks(

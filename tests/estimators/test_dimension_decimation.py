@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import daskid
 from daskid.blockwise import blocks
+from daskid.blockwise.search.source import source_of
 from daskid.cli import main
 from daskid.estimators.dimension import twonn_blocks
 from daskid.storage.subset import random_order
@@ -157,7 +158,7 @@ def test_twonn_blocks__has_the_same_bits_from_disk(run, held, monkeypatch):
     (400 * 32, ["MemoryRows"] * 6),
 ])  # fmt: skip
 def test_blocks__larger_than_what_is_held_stay_on_disk(run, held, kinds, monkeypatch):
-    source = blocks.source_of(daskid.open_run(run[0]).rows.data)
+    source = source_of(daskid.open_run(run[0]).rows.data)
     monkeypatch.setattr(blocks, "HELD_BYTES", held)
     gathered = []
     gather = blocks.gather
@@ -286,7 +287,7 @@ def test_twonn_blocks__names_the_rows_that_are_not_finite():
 def test_twonn_blocks__refuses_rows_that_do_not_fit_into_memory():
     ds = daskid.datasets.torus(1000, 4)
     with dask.config.set({"daskid.memory": "10 kB"}):
-        message = r"rows: expected rows at rest, got a dask array that takes 62.50 kiB in memory"
+        message = r"rows: expected rows and results of at most .*, got 62.50 kiB: save"
         with pytest.raises(MemoryError, match=message):
             twonn_blocks(ds)
 

@@ -91,8 +91,8 @@ def test_long_doubles__are_refused():
 def test_memory__is_asked_for_before_it_is_taken(monkeypatch):
     monkeypatch.setattr(job, "prepare", None)
     message = (
-        r"store: expected a run to write to, got none: rows and lists of 100 neighbors take .* in "
-        r"memory, the limit is .*: give knn\(\.\.\., store='RUN.zarr'\), or raise daskid.memory"
+        r"rows: expected rows and results of at most 9.77 kiB in memory, got 329.69 kiB: save the "
+        r"rows to a run and search there, knn\(\.\.\., store='RUN.zarr'\), or raise daskid.memory"
     )
     with dask.config.set({"daskid.memory": "10 kB"}), pytest.raises(MemoryError, match=message):
         daskid.knn(dataset(np.zeros((200, 3))), k=100)

@@ -8,8 +8,9 @@ import xarray as xr
 from daskid import variables as v
 from daskid.blockwise import blocks as blockwise
 from daskid.blockwise import search
+from daskid.blockwise.search.source import source_of
 from daskid.estimators.dimension.lists import COVERS_SANDWICH
-from daskid.typing import Floats, Ints
+from daskid.typing import Floats, Ints, MetricName
 
 _BLOCK_SIZE = {"long_name": "samples in a block", "units": "1"}
 
@@ -19,7 +20,7 @@ def twonn_blocks(
     *,
     smallest: int = 256,
     seed: int = 0,
-    metric: Literal["euclidean", "cityblock", "chebyshev"] = "euclidean",
+    metric: MetricName = "euclidean",
     exclude: int = 0,
     duplicates: Literal["merge", "keep"] = "merge",
 ) -> xr.Dataset:
@@ -89,12 +90,13 @@ def twonn_blocks(
     (rows,) = v.read(ds, v.rows)
     _check(smallest, seed, metric, exclude, duplicates, rows.shape)
     rule = search.Rule(
-        2, metric, _period(ds), _weight(ds), min(int(exclude), 1 << 62), duplicates == "merge"
+        2, metric, *v.compared(ds), min(int(exclude), 1 << 62), duplicates == "merge"
     )
     sizes = blockwise.block_sizes(rows.shape[0], int(smallest))
     found: dict[int, list[tuple[float, float, float]]] = {size: [] for size, _ in sizes}
-    source = blockwise.source_of(rows)
-    for size, lists in blockwise.search_blocks(source, rule, _frames(ds, exclude), sizes, seed):
+    source = source_of(rows)
+    frames = blockwise.Frames(*(v.frames(ds) if exclude else (None, None)))
+    for size, lists in blockwise.search_blocks(source, rule, frames, sizes, seed):
         found[size].append(blockwise.twonn(lists))
     used = (v.rows, v.period, v.weight, *((v.row, v.trajectory) if exclude else ()))
     out = v.assign(
@@ -147,35 +149,3 @@ def _check(
             f"rows: expected 3 samples and 1 feature or more, got {n} and {d}: "
             "there are no second neighbors to find"
         )
-
-
-def _period(ds: xr.Dataset) -> Floats:
-    period = _per_feature(ds, v.period)
-    return period if (period > 0).any() else np.zeros(0)
-
-
-def _weight(ds: xr.Dataset) -> Floats:
-    weight = _per_feature(ds, v.weight)
-    return weight if (weight != 1).any() else np.zeros(0)
-
-
-def _per_feature(ds: xr.Dataset, variable: v.Variable) -> Floats:
-    if variable.name not in ds.variables:
-        return np.zeros(0)
-    values = np.asarray(v.read(ds, variable)[0].compute(), dtype="f8")
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(
-            f"{variable.name}: expected finite numbers, 0 or more, got {values.tolist()}: "
-            "correct the coordinate, 0 stands for none"
-        )
-    return values
-
-
-def _frames(ds: xr.Dataset, exclude: int) -> blockwise.Frames:
-    frame = trajectory = None
-    if exclude and v.row.name in ds.variables:
-        frame = np.asarray(v.read(ds, v.row)[0].compute(), np.int64)
-    if exclude and v.trajectory.name in ds.variables:
-        names = v.read(ds, v.trajectory)[0].compute()
-        trajectory = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    return blockwise.Frames(frame, trajectory)
