@@ -69,12 +69,16 @@ def no_compute():
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Two single-thread workers in their own processes."""
+    """Two single-thread workers in their own processes; one that dies is started again."""
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
-    ) as cluster:
+    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
+    with (
+        patient,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
+        ) as cluster,
+    ):
         yield cluster
 
 

@@ -14,10 +14,13 @@ import numpy as np
 import xarray as xr
 
 from daskid import variables as v
+from daskid.blockwise.copy import copy_rows
+from daskid.blockwise.copy import done as copied
 from daskid.io import at_rest
 from daskid.io.provenance import as_text, parameters, plain
+from daskid.storage import ledger, run
 from daskid.storage import rows as storage
-from daskid.storage import run
+from daskid.storage.copies import MOST_AMPLIFICATION, amplification
 
 log = logging.getLogger("daskid")
 
@@ -29,8 +32,10 @@ def save(ds: xr.Dataset, store: str | Path, *, overwrite: bool = False) -> xr.Da
     """Write a dataset to a run. *Computes* what is lazy.
 
     The source is never written: a source at rest in Zarr or a ``.npy`` file is
-    referred to, any other is copied into the run once. Everything is computed, beside
-    the run, before anything in it is replaced.
+    referred to, any other is copied into the run once, and so is one whose chunks hold so
+    many rows that a search would decode them more than twice for each look at the rows.
+    The copy goes on where it was if it is killed. Everything else is computed, beside the
+    run, before anything in it is replaced.
 
     Parameters
     ----------
@@ -54,7 +59,9 @@ def save(ds: xr.Dataset, store: str | Path, *, overwrite: bool = False) -> xr.Da
         If the run holds another source, or a variable under another fingerprint
         and ``overwrite`` is not set; or if the source has changed.
     OSError
-        If the path holds something else or can't be written.
+        If the path holds something else or can't be written, or the disk is full.
+    BlockingIOError
+        If another process is saving to the run.
 
     Examples
     --------
@@ -68,6 +75,16 @@ def save(ds: xr.Dataset, store: str | Path, *, overwrite: bool = False) -> xr.Da
     path = str(store)
     v.read(ds, v.rows)
     run.check_writable(path)
+    folder = ledger.folder_of(path, "save")
+    with ledger.writing(folder):
+        try:
+            _save(ds, path, overwrite=overwrite)
+        finally:
+            ledger.clear(folder)
+    return open_run(path)
+
+
+def _save(ds: xr.Dataset, path: str, *, overwrite: bool) -> None:
     if not run.is_run(path) or not run.record(path)["opened"]:
         _create(ds, path)
     elif run.record(path)["source"] is not None:
@@ -80,8 +97,11 @@ def save(ds: xr.Dataset, store: str | Path, *, overwrite: bool = False) -> xr.Da
     gone = _outdated(path, new, ds, overwrite=overwrite)
     new |= {n: prints[n] for n in gone & set(prints) - set(v.VARIABLES)}
     if new or gone or not record["opened"]:
+        if "rows" in new:
+            (rows,) = v.read(ds, v.rows)
+            copy_rows(rows, path, new["rows"], v.rows.dims, record["rows_attrs"])
         _replace(ds, path, new, gone)
-    return open_run(path)
+        copied(path)
 
 
 def open_run(store: str | Path) -> xr.Dataset:
@@ -320,6 +340,8 @@ def _create(ds: xr.Dataset, path: str) -> None:
             f"source: expected {reader.path!r} as it was when it was opened, got changed files: "
             "open it again"
         )
+    if reader is not None and amplification(reader) > MOST_AMPLIFICATION:
+        reader = identity = None
     attrs = plain({k: a for k, a in ds["rows"].attrs.items() if k not in at_rest.UNKEPT})
     history = [str(ds.attrs["history"])] if "history" in ds.attrs else []
     if reader is not None and "step" in attrs:
@@ -331,18 +353,23 @@ def _create(ds: xr.Dataset, path: str) -> None:
         "rows_attrs": attrs,
         "rows_shape": list(rows.shape),
     }
+    if run.is_run(path) and all(run.record(path)[key] == of for key, of in record.items()):
+        return  # interrupted while the rows were copied
     kept = {k: a for k, a in ds.attrs.items() if k not in at_rest.UNKEPT}
     run.create(path, record, plain({**kept, "history": "\n".join(history)}))
 
 
 def _replace(ds: xr.Dataset, path: str, new: dict[str, str], gone: set[str]) -> None:
-    """Compute what is new beside the run, then put it into the place of what is gone."""
-    scratch = run.scratch(path)
+    """Compute what is new beside the run, then put it into the place of what is gone.
+
+    New rows are in the run by now.
+    """
+    scratch, written = run.scratch(path), set(new) - {"rows"}
     try:
-        if new:
-            at_rest.write(ds, set(new), scratch)
-        _drop(path, gone)
-        run.adopt(path, scratch, set(new))
+        if written:
+            at_rest.write(ds, written, scratch)
+        _drop(path, gone - {"rows"})
+        run.adopt(path, scratch, written)
         run.commit(path, new, frozenset(map(str, ds.coords)))
     finally:
         run.clean(path, scratch)
