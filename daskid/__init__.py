@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from daskid import config, datasets
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
 from daskid.estimators.neighbors import knn, plan
+from daskid.io.from_trajectory import open_trajectory
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
 from daskid.page import report, summary, table
@@ -29,6 +30,7 @@ __all__ = [
     "mle",
     "open_rows",
     "open_run",
+    "open_trajectory",
     "plan",
     "report",
     "save",

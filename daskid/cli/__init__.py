@@ -7,6 +7,7 @@ import click
 
 from daskid.cli.commands import analyze, demo, open_source, plan, report, show, status
 from daskid.cli.steps import command
+from daskid.cli.trajectory import trajectory
 from daskid.steps import STEPS
 
 EXPECTED = (ValueError, TypeError, OSError, MemoryError)
@@ -32,7 +33,7 @@ def cli(debug: bool) -> None:
 
 for _command in (open_source, *(command(name, step) for name, step in STEPS.items())):
     cli.add_command(_command)
-for _command in (analyze, plan, status, show, report, demo):
+for _command in (trajectory, analyze, plan, status, show, report, demo):
     cli.add_command(_command)
 
 

@@ -15,7 +15,9 @@ from daskid.cli.steps import command, option, parameter_helps
 from daskid.io.rows import opened
 from daskid.steps import STEPS
 
-EXPECTED_COMMANDS = {"open", "analyze", "plan", "status", "show", "report", "demo", *STEPS}
+EXPECTED_COMMANDS = {
+    "open", "open-trajectory", "analyze", "plan", "status", "show", "report", "demo", *STEPS
+}  # fmt: skip
 
 
 @pytest.fixture
