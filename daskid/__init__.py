@@ -1,20 +1,24 @@
 """Intrinsic dimension, density and landscape of data larger than memory, on Dask."""
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from daskid import config, datasets
+from daskid import config
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
 from daskid.estimators.neighbors import knn, plan
-from daskid.io.from_trajectory import open_trajectory
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
-from daskid.page import report, summary, table
 from daskid.recipes import analyze
 from daskid.variables import SchemaError
 
 if TYPE_CHECKING:
+    from daskid import datasets
     from daskid.cluster import connect
+    from daskid.io.from_trajectory import open_trajectory
+    from daskid.page import report
+    from daskid.page.results import table
+    from daskid.page.summary import summary
 
 __version__ = version("daskid")
 
@@ -41,9 +45,23 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "connect":  # distributed is slow to import: only who makes a cluster waits for it
-        from daskid.cluster import connect
+LATER = {
+    "connect": "daskid.cluster",
+    "open_trajectory": "daskid.io.from_trajectory",
+    "report": "daskid.page",
+    "summary": "daskid.page",
+    "table": "daskid.page",
+}
+"""Imported when they are asked for: what they need is slow to import, and not always wanted."""
 
-        return connect
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return import_module("daskid.datasets")
+    if name in LATER:
+        return getattr(import_module(LATER[name]), name)
     raise AttributeError(f"module 'daskid' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -97,17 +97,31 @@ def _status(run: str) -> None:
     committed = record(run)["committed"]
     steps = sorted({v.VARIABLES[n].step for n in committed if n in v.VARIABLES} - {"open_rows"})
     click.echo(f"done: {', '.join(steps) or 'no step yet'}")
-    folder = ledger.folder_of(run, "knn")
-    job = ledger.plan_of(folder)
-    if job is None:
+    unfinished = False
+    for stage in ("rows", "knn"):
+        folder = ledger.folder_of(run, stage)
+        job = ledger.plan_of(folder)
+        if job is not None:
+            unfinished = True
+            _tell_job(stage, folder, job)
+    if not unfinished:
         click.echo("nothing is unfinished")
-        return
-    tiles, marks, tries = job["tiles"], ledger.marks(folder), ledger.tries(folder)
-    now = "running" if ledger.held(folder) else "stopped: run daskid knn again to go on"
-    given = ", ".join(f"{name}={job[name]}" for name in ("k", "metric", "exclude", "duplicates"))
-    click.echo(f"knn ({given}): {len(marks)} of {tiles} tiles done, {now}")
-    again = sum(count - 1 for count in tries.values())
-    click.echo(f"tiles begun: {len(tries)}, begun again: {again}")
+
+
+def _tell_job(stage: str, folder: str, job: dict[str, Any]) -> None:
+    """Print how far a search, or the copy of the rows before it, is."""
+    marks, tries = ledger.marks(folder), ledger.tries(folder)
+    if stage == "rows":
+        label, tiles = f"copy ({job['shape'][0]:,} rows)", -(-job["shape"][0] // job["tile"])
+        again = "run the same command again to go on"
+    else:
+        names = ("k", "metric", "exclude", "duplicates")
+        label, tiles = f"knn ({', '.join(f'{n}={job[n]}' for n in names)})", job["tiles"]
+        again = "run daskid knn again to go on"
+    now = "running" if ledger.held(folder) else f"stopped: {again}"
+    click.echo(f"{label}: {len(marks)} of {tiles} tiles done, {now}")
+    repeated = sum(count - 1 for count in tries.values())
+    click.echo(f"tiles begun: {len(tries)}, begun again: {repeated}")
 
 
 def _show(run: str) -> None:

@@ -180,6 +180,20 @@ def test_plan__reads_no_more_than_its_probe(tmp_path, capsys):
     assert daskid.plan(ds, k=3, probe=False).pairs == 2500
 
 
+def test_status__tells_how_far_a_copy_is(tmp_path, capsys, monkeypatch):
+    x = xr.Dataset({"x": (("sample", "feature"), np.random.default_rng(0).random((400, 3)))})
+    x.to_zarr(tmp_path / "x.zarr", consolidated=False, encoding={"x": {"chunks": (400, 1)}})
+    monkeypatch.setattr("daskid.storage.copies.BLOCK_BYTES", 100 * 3 * 8)
+    monkeypatch.setattr("daskid.storage.copies.CHUNK_BYTES", 50 * 3 * 8)
+    path = str(tmp_path / "run.zarr")
+    monkeypatch.setattr("daskid.io.at_rest.write", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    assert call("open", str(tmp_path / "x.zarr"), path) == 1
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert call("status", path) == 0
+    assert "copy (400 rows): 1 of 1 tiles done, stopped: run the same" in capsys.readouterr().out
+
+
 def test_status__tells_what_is_done_and_how_far_a_search_is(run, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
