@@ -19,8 +19,6 @@ from daskid.storage.rows import RowReader, block_rows, recall
 from daskid.typing import Array
 
 VERSION = 1
-GROUP_BYTES = 64 << 20
-"""Of a dask array, so much is computed in one piece."""
 
 
 class Target(NamedTuple):
@@ -92,7 +90,7 @@ def _tiles(rows: da.Array, reader: RowReader | None) -> tuple[int, int]:
     if reader is not None:
         return copies.tile_rows(reader)
     chunk = block_rows(rows.shape, rows.dtype.itemsize, 1, copies.CHUNK_BYTES)
-    group = max(*rows.chunks[0], block_rows(rows.shape, rows.dtype.itemsize, 1, GROUP_BYTES))
+    group = max(*rows.chunks[0], block_rows(rows.shape, rows.dtype.itemsize, 1, copies.GROUP_BYTES))
     return chunk, max(1, group // chunk) * chunk
 
 

@@ -50,12 +50,21 @@ def _numbers(context: click.Context, option: click.Parameter, given: str | None)
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def _names(_: click.Context, __: click.Option, given: str | None) -> Any:
+    """Return one name as text, several as a list."""
+    names = [part.strip() for part in (given or "").split(",") if part.strip()]
+    return names if len(names) > 1 else given
+
+
 def _source_options() -> list[click.Parameter]:
     helps = parameter_helps(open_rows)
     made: list[click.Parameter] = [
-        click.Option([f"--{name}"], help=helps[name])
-        for name in ("variable", "sample", "time", "trajectory")
+        click.Option([f"--{name}"], help=helps[name]) for name in ("sample", "time", "trajectory")
     ]
+    text = f"{helps['variable']} Several are written u,v,t2m."
+    made.insert(0, click.Option(["--variable"], callback=_names, help=text))
+    text = f"{helps['scale']} Written u=1,t2m=0.5."
+    made.append(click.Option(["--scale"], callback=_numbers, help=text))
     for name in ("period", "weights"):
         text = f"{helps[name]} Written 6.2832, or 0,0,360, or phi=6.2832,psi=6.2832, or a name."
         made.append(click.Option([f"--{name}"], callback=_numbers, help=text))

@@ -1,7 +1,7 @@
 """Where a dataset came from: attributes that travel with it to the page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from zarr.abc.store import Store
 
+from daskid.storage.rows import remote
 from daskid.typing import Array
 
 LONGEST = 10_000
@@ -17,21 +19,38 @@ LONGEST = 10_000
 
 
 def stamp(
-    field: xr.DataArray, source: object, shape: tuple[int, int], rows_gone: int, features_gone: int
+    fields: Sequence[xr.DataArray], source: object, rows_gone: int, features_gone: int
 ) -> dict[str, Any]:
-    """Return the attributes of a dataset made from ``field``."""
-    path = (
-        source if isinstance(source, str | Path) else getattr(source, "encoding", {}).get("source")
-    )
+    """Return the attributes of a dataset made from ``fields``."""
+    kept: dict[str, Any] = {}
+    for field in reversed(fields):
+        kept |= {a: field.attrs[a] for a in ("truth", "title", "references") if a in field.attrs}
+    shapes = [" x ".join(f"{size} {dim}" for dim, size in f.sizes.items()) for f in fields]
     return {
-        "source": "in memory" if path is None else str(Path(path).absolute()),
-        "source_shape": " x ".join(f"{size} {dim}" for dim, size in field.sizes.items()),
+        "source": where(source),
+        "source_shape": ", ".join(dict.fromkeys(shapes)),
         "rows_dropped": rows_gone,
         "features_dropped": features_gone,
         "daskid_version": version("daskid"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{a: field.attrs[a] for a in ("truth", "title", "references") if a in field.attrs},
+        **kept,
     }
+
+
+def where(source: object) -> str:
+    """Return the path or URL of a source, without what may be secret in it."""
+    if isinstance(source, Store):
+        return remote.name_of(source)
+    path = (
+        source if isinstance(source, str | Path) else getattr(source, "encoding", {}).get("source")
+    )
+    if path is None:
+        return "in memory"
+    if not remote.is_remote(str(path)):
+        return str(Path(path).absolute())
+    scheme, _, rest = str(path).split("?")[0].partition("://")
+    host, slash, key = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2] if ':' in host else host}{slash}{key}"
 
 
 def keywords(**given: Any) -> str:

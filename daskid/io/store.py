@@ -16,11 +16,11 @@ import xarray as xr
 from daskid import variables as v
 from daskid.blockwise.copy import copy_rows
 from daskid.blockwise.copy import done as copied
-from daskid.io import at_rest
+from daskid.io import at_rest, sources
 from daskid.io.provenance import as_text, parameters, plain
 from daskid.storage import ledger, run
 from daskid.storage import rows as storage
-from daskid.storage.copies import MOST_AMPLIFICATION, amplification
+from daskid.storage.copies import cost_of
 
 log = logging.getLogger("daskid")
 
@@ -185,16 +185,17 @@ def _reader(path: str, record: dict[str, Any]) -> storage.RowReader:
     if record["source"] is None:
         array = storage.opened(path, "rows")
         return storage.RowReader(path, "rows", array.shape, storage.native(array.dtype))
-    reader = storage.reader_from(record["source"])
-    where = str(Path(reader.path, reader.array))
-    if not Path(where).exists():
+    reader = sources.reader_from(record["source"])
+    try:
+        identity = reader.identity()
+    except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"source: expected {where!r}, to which the run {path!r} refers, got nothing there: "
-            "bring it back, or make a new run"
-        )
-    if reader.identity() != record["identity"]:
+            f"source: expected {reader.where!r}, to which the run {path!r} refers, got nothing "
+            "there: bring it back, or make a new run"
+        ) from error
+    if identity != record["identity"]:
         raise ValueError(
-            f"source: expected {where!r} as it was when the run {path!r} was made, got "
+            f"source: expected {reader.where!r} as it was when the run {path!r} was made, got "
             "changed files: make a new run"
         )
     return reader
@@ -340,7 +341,7 @@ def _create(ds: xr.Dataset, path: str) -> None:
             f"source: expected {reader.path!r} as it was when it was opened, got changed files: "
             "open it again"
         )
-    if reader is not None and amplification(reader) > MOST_AMPLIFICATION:
+    if reader is not None and cost_of(reader) is not None:
         reader = identity = None
     attrs = plain({k: a for k, a in ds["rows"].attrs.items() if k not in at_rest.UNKEPT})
     history = [str(ds.attrs["history"])] if "history" in ds.attrs else []

@@ -8,13 +8,14 @@ more than a chunk or a block of whole rows.
 
 from dataclasses import replace
 from itertools import product
-from math import ceil
+from math import ceil, prod
 from typing import NamedTuple
 
 import numpy as np
 import zarr
 
-from daskid.storage.rows import RowReader, block_rows, opened
+from daskid.storage.rows import RowReader, block_rows
+from daskid.storage.rows.arrays import chunks_of
 
 MOST_AMPLIFICATION = 2.0
 """How often the source may be decoded in one pass over its rows before a copy is made."""
@@ -23,6 +24,8 @@ BLOCK_BYTES = 32 << 20
 WHOLE_BYTES = 128 << 20
 """Chunks that lie side by side along features are read as whole rows up to this size."""
 CHUNK_BYTES = 8 << 20
+GROUP_BYTES = 32 << 20
+"""Of a dask array, so much is computed in one piece."""
 
 
 class Panels(NamedTuple):
@@ -47,32 +50,60 @@ class Panels(NamedTuple):
         ]
 
 
-def amplification(reader: RowReader) -> float:
-    """Return how often a search decodes every chunk of a source in one pass over its rows."""
-    chunk = min(reader.chunk_rows(), reader.shape[0])
-    rows = block_rows(reader.shape, 8, chunk, BLOCK_BYTES)
-    return max(1.0, chunk / rows)
+class Cost(NamedTuple):
+    """What a copy takes: how often a search would decode the source in a pass, and bytes.
+
+    ``scratch`` lies beside the run until the copy is done; ``task`` is what a task holds.
+    """
+
+    amplification: float
+    size: int
+    scratch: int
+    task: int
+
+
+def cost_of(reader: RowReader) -> Cost | None:
+    """Return what a copy takes, None if none is needed."""
+    n, d = reader.shape
+    times = reader.amplification(block_rows(reader.shape, 8, reader.chunk_rows(), BLOCK_BYTES))
+    if times <= MOST_AMPLIFICATION:
+        return None
+    size = np.dtype(reader.dtype).itemsize
+    panels, (_, tile) = panels_of(reader), tile_rows(reader)
+    task, scratch = 2 * tile * d * size + reader.chunk_bytes(), 0
+    if panels is not None:
+        held = prod((panels.shard, *panels.chunk[1:])) * reader.opened().dtype.itemsize
+        task, scratch = max(3 * tile * d * size, 3 * held), prod(panels.shape) * size
+    return Cost(times, n * d * size, scratch, task)
+
+
+def cost_of_lazy(shape: tuple[int, ...], itemsize: int, chunk: int) -> Cost:
+    """Return what a copy of rows takes that dask computes in blocks of ``chunk`` rows."""
+    row = prod(shape[1:]) * itemsize
+    return Cost(1.0, shape[0] * row, 0, 3 * max(GROUP_BYTES, chunk * row))
 
 
 def panels_of(reader: RowReader) -> Panels | None:
     """Return how to split the chunks of a source, None where whole rows can be read."""
-    source = opened(reader.path, reader.array)
-    if not isinstance(source, zarr.Array):
+    if reader.parts or reader.outer is not None:
         return None
-    order = (reader.axis, *(a for a in range(source.ndim) if a != reader.axis))
+    source = reader.opened()
+    order = (reader.axis, *(a for a in range(len(source.shape)) if a != reader.axis))
     shape = tuple(source.shape[a] for a in order)
-    chunk = tuple(min(source.chunks[a], source.shape[a]) for a in order)
+    chunk = tuple(
+        min(c, n) for c, n in zip([chunks_of(source)[a] for a in order], shape, strict=True)
+    )
     size = source.dtype.itemsize
-    whole = chunk[0] * int(np.prod(shape[1:], dtype=int)) * size
-    if whole <= WHOLE_BYTES or chunk[1:] == shape[1:]:
+    row = prod(shape[1:]) * size
+    if chunk[0] * row <= WHOLE_BYTES or chunk[1:] == shape[1:]:
         return None
-    piece = min(chunk[0], block_rows((shape[0], whole // chunk[0] // size), size, 1, BLOCK_BYTES))
+    piece = min(chunk[0], max(1, BLOCK_BYTES // row))
     return Panels(reader.axis, shape, chunk, piece, piece * ceil(chunk[0] / piece))
 
 
 def make_panels(reader: RowReader, panels: Panels, path: str) -> None:
     """Make the empty array of the panels, a Zarr array by itself."""
-    source = opened(reader.path, reader.array)
+    source = reader.opened()
     zarr.create_array(
         path,
         shape=panels.shape,
@@ -86,7 +117,7 @@ def make_panels(reader: RowReader, panels: Panels, path: str) -> None:
 
 def split(reader: RowReader, panels: Panels, path: str, region: tuple[slice, ...]) -> None:
     """Write one region of the panels: one chunk of the source, two where they do not align."""
-    source = opened(reader.path, reader.array)
+    source = reader.opened()
     at = list(region[1:])
     at.insert(panels.axis, region[0])
     block = np.moveaxis(np.asarray(source[tuple(at)]), panels.axis, 0)
@@ -95,7 +126,7 @@ def split(reader: RowReader, panels: Panels, path: str, region: tuple[slice, ...
 
 def of_panels(reader: RowReader, path: str) -> RowReader:
     """Return the reader of the same rows from their panels."""
-    return replace(reader, path=path, array="", axis=0)
+    return replace(reader, path=path, array="", axis=0, access=None, version="")
 
 
 def tile_rows(reader: RowReader) -> tuple[int, int]:

@@ -30,7 +30,7 @@ def small(monkeypatch):
     monkeypatch.setattr(copies, "BLOCK_BYTES", 64 * D * 8)
     monkeypatch.setattr(copies, "CHUNK_BYTES", 32 * D * 4)
     monkeypatch.setattr(copies, "WHOLE_BYTES", 128 * D * 4)
-    monkeypatch.setattr(copy, "GROUP_BYTES", 64 * D * 4)
+    monkeypatch.setattr(copies, "GROUP_BYTES", 64 * D * 4)
 
 
 def source(path, chunks, values=FIELD):
@@ -110,6 +110,27 @@ def test_panels__hold_the_same_rows(tmp_path_factory, rows, features, axis):
     assert split.chunk_rows() <= 11
 
 
+def test_open_rows__decodes_every_chunk_once_where_they_are_split_along_features(
+    tmp_path, small, monkeypatch
+):
+    values = FIELD.copy()
+    values[:, 3], values[40, 7] = np.nan, np.inf
+    path = source(tmp_path / "x.zarr", (N, 5), values)
+    read = []
+    decode = zarr.Array.__getitem__
+    monkeypatch.setattr(
+        zarr.Array, "__getitem__", lambda self, key: (read.append(key), decode(self, key))[1]
+    )
+    ds = daskid.open_rows(path, drop_nonfinite=True)
+    assert sum(key[0].stop > 0 for key in read) == -(-D // 5)
+    assert ds.rows.shape == (N - 1, D - 1)
+    assert 3 not in ds.column.values
+    assert 40 not in ds.row.values
+    out = daskid.save(ds, str(tmp_path / "run.zarr"))
+    expected = np.delete(np.delete(values, 40, axis=0), 3, axis=1)
+    np.testing.assert_array_equal(out.rows.values, expected)
+
+
 def test_tiles__are_chunks_of_the_source_where_these_can_be_cut_evenly(tmp_path, small):
     reader = RowReader(source(tmp_path / "x.zarr", (200, D)), "", (N, D), "float32")
     assert copies.tile_rows(reader) == (25, 200)
@@ -130,7 +151,7 @@ def test_copy__goes_on_where_it_was(tmp_path, small, monkeypatch):
         write(values, target, tile)
 
     monkeypatch.setattr(copy, "_write", fail)
-    with pytest.raises(OSError, match="expected room beside .* got a full disk"):
+    with pytest.raises(OSError, match=r"expected room beside .* got a full disk"):
         daskid.save(ds, path)
     with pytest.raises(ValueError, match="which was interrupted while it was made"):
         daskid.open_run(path)
@@ -208,9 +229,9 @@ def test_copy__survives_being_killed_at_any_moment(tmp_path):
 def test_save__second_writer_is_refused(tmp_path):
     ds = daskid.open_rows(source(tmp_path / "x.zarr", (100, D)))
     path = str(tmp_path / "run.zarr")
-    with ledger.writing(ledger.folder_of(path, "save")):
-        with pytest.raises(BlockingIOError, match="expected to be the only writer"):
-            daskid.save(ds, path)
+    refused = pytest.raises(BlockingIOError, match="expected to be the only writer")
+    with ledger.writing(ledger.folder_of(path, "save")), refused:
+        daskid.save(ds, path)
     assert daskid.save(ds, path).rows.shape == (N, D)
 
 

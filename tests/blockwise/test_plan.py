@@ -14,21 +14,22 @@ from daskid.blockwise.search.plan import (
     make_plan,
     strip_rows,
 )
+from daskid.storage.copies import Cost
 
 
 def plan(n=200_000, features=128, k=100, limit=None, threads=1, **options):
-    given = {"chunk_bytes": 8 << 20, "workers": 2, "copied": False, "labels": 1} | options
+    given = {"chunk_bytes": 8 << 20, "workers": 2, "copy": None, "labels": 1} | options
     return make_plan(n, features, 4, k, threads=threads, worker_limit=limit, **given)
 
 
 def test_plan__adds_up():
-    got = plan(copied=True)
+    got = plan(copy=Cost(3.0, 200_000 * 128 * 4, 77, 10 << 20))
     size = 200_000 * 128 * 4
     assert got.pairs == 200_000**2
     assert got.tasks * got.strip_rows >= 200_000 > (got.tasks - 1) * got.strip_rows
     assert got.bytes_read >= got.tasks * size
     assert got.copy_bytes == size
-    assert got.store_bytes == 200_000 * (100 * 16 + 16) + size
+    assert got.store_bytes == 200_000 * (100 * 16 + 16) + size + 77
     assert got.worker_bytes == IMPORTS_BYTES + 8 * 200_000 + got.task_bytes
     assert plan(threads=3).worker_bytes == got.worker_bytes + 2 * got.task_bytes
 
@@ -60,3 +61,12 @@ def test_plan__refuses_too_many_tasks():
 @pytest.mark.parametrize("features", [1, 100, 10**6])
 def test_strips__are_never_empty_or_larger_than_the_data(n, features):
     assert 1 <= strip_rows(n, features, 100) <= min(n, STRIP_ROWS)
+
+
+def test_plan__of_a_copy_says_why_and_refuses_what_does_not_fit():
+    copy = Cost(62.0, 200_000 * 128 * 4, 0, 600 << 20)
+    assert "(chunks so large would be decoded 62 times a pass)" in str(plan(copy=copy))
+    got = plan(copy=copy, threads=2)
+    assert got.worker_bytes == IMPORTS_BYTES + 2 * (600 << 20)
+    with pytest.raises(MemoryError, match=r"expected at least 1.09 GiB a worker .* to copy"):
+        plan(copy=copy, limit=1 << 30)

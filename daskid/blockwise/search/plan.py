@@ -10,6 +10,8 @@ from math import ceil
 
 from dask.utils import format_bytes, format_time
 
+from daskid.storage.copies import Cost
+
 STRIP_ROWS, LEAST_ROWS = 8192, 128
 STRIPS = 16
 """Strips of a small search: enough for all threads of a laptop to have work."""
@@ -32,7 +34,8 @@ class Plan:
 
     ``block_bytes`` is what a task holds of the other rows (counted at 8 bytes a value);
     ``task_bytes`` is all that a task holds, ``worker_bytes`` all that a process with
-    ``threads`` tasks holds; ``seconds`` is None until a probe has run.
+    ``threads`` tasks holds; ``amplification`` is how often a search of the source as it is would
+    decode it for each pass over its rows; ``seconds`` is None until a probe has run.
     """
 
     method: str
@@ -46,6 +49,7 @@ class Plan:
     bytes_read: int
     store_bytes: int
     copy_bytes: int
+    amplification: float
     task_bytes: int
     worker_bytes: int
     client_bytes: int
@@ -66,7 +70,7 @@ class Plan:
             ),
             ("pairs", f"{self.pairs:,}"),
             ("read", format_bytes(self.bytes_read)),
-            ("copied first", format_bytes(self.copy_bytes)),
+            ("copied first", self._copied()),
             ("written to the run", format_bytes(self.store_bytes)),
             ("memory of a worker", f"{format_bytes(self.worker_bytes)} (limit: {limit})"),
             ("memory of the client", format_bytes(self.client_bytes)),
@@ -74,6 +78,12 @@ class Plan:
             ("time, about", eta),
         )
         return "\n".join(f"{name:<30}{value}" for name, value in rows)
+
+    def _copied(self) -> str:
+        size = format_bytes(self.copy_bytes)
+        if self.amplification > 1:
+            size += f" (chunks so large would be decoded {self.amplification:,.0f} times a pass)"
+        return size
 
 
 def strip_rows(n: int, features: int, k: int) -> int:
@@ -94,7 +104,7 @@ def make_plan(
     workers: int,
     threads: int,
     worker_limit: int | None,
-    copied: bool,
+    copy: Cost | None,
     labels: int,
 ) -> Plan:
     """Return the plan of a search by strips.
@@ -107,8 +117,8 @@ def make_plan(
         Size of a chunk of the source, decoded.
     workers, threads, worker_limit
         Processes, threads of each, and the memory of each in bytes (None: no limit).
-    copied
-        Whether the rows must be copied into the run first.
+    copy
+        What it takes to copy the rows into the run first, None if that is not needed.
     labels
         How many integers a row every worker holds: locations, frames, trajectories.
 
@@ -131,18 +141,31 @@ def make_plan(
     block = _fitted_block(shape, fixed, threads, worker_limit)
     task = task_bytes(*shape, block)
     size = n * features * itemsize
+    copied = Cost(1.0, 0, 0, 0) if copy is None else copy
+    _check_copy(copied, threads, worker_limit)
     return Plan(
         "strips", n, features, k, strip, block, tasks, n * n,
-        bytes_read=(tasks + 2) * size,
-        store_bytes=n * (k * 16 + 16) + (size if copied else 0),
-        copy_bytes=size if copied else 0,
+        bytes_read=(tasks + 2) * size + copied.size + copied.scratch,
+        store_bytes=n * (k * 16 + 16) + copied.size + copied.scratch,
+        copy_bytes=copied.size,
+        amplification=copied.amplification,
         task_bytes=task,
-        worker_bytes=fixed + threads * task,
+        worker_bytes=max(fixed + threads * task, IMPORTS_BYTES + threads * copied.task),
         client_bytes=IMPORTS_BYTES + n * 56,
         workers=workers,
         threads=threads,
         worker_limit=worker_limit,
     )  # fmt: skip
+
+
+def _check_copy(copied: Cost, threads: int, limit: int | None) -> None:
+    need = ceil((IMPORTS_BYTES + threads * copied.task) / USABLE)
+    if limit is not None and copied.task and need > limit:
+        raise MemoryError(
+            f"memory: expected at least {format_bytes(need)} a worker of {threads} threads to copy "
+            f"the rows, got {format_bytes(limit)}: chunks of the source are large; give workers "
+            "more memory or fewer threads, or rechunk the source"
+        )
 
 
 def _fitted_block(

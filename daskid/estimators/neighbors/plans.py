@@ -10,7 +10,7 @@ from daskid import variables as v
 from daskid.blockwise import search
 from daskid.estimators.neighbors.checks import check, rule_of, window
 from daskid.estimators.neighbors.stored import plan_of
-from daskid.storage import rows as storage
+from daskid.storage.rows import block_rows, native
 from daskid.typing import MetricName
 
 
@@ -25,8 +25,9 @@ def plan(
     """Say what :func:`daskid.knn` would do and take on the current client, or on this machine.
 
     Nothing is read but, for the time, a block of rows on which the kernels run for two
-    seconds. On N rows of D features strips cost N^2 pairs: at the 60-90 GFLOP/s of a core,
-    1e6 x 128 are half an hour on two cores.
+    seconds; of rows that must be copied first not even that: random ones stand for them. On N
+    rows of D features strips cost N^2 pairs: at the 60-90 GFLOP/s of a core, 1e6 x 128 are
+    half an hour on two cores.
 
     Parameters
     ----------
@@ -60,14 +61,13 @@ def plan(
     check(k, metric, "merge", rows.shape)
     exclude = window(ds, rows, exclude, metric)
     rule = rule_of(ds, k, metric, exclude, "merge")
-    reader = storage.recall(rows.name)
-    source = reader or storage.MemoryRows(np.empty((0, 0)))
-    dtype = np.dtype(storage.native(rows.dtype))
-    planned = plan_of(source, rule, rows.shape, dtype, copied=reader is None)
+    planned, copy = plan_of(rows, rule)
     if not probe:
         return planned
-    n = min(rows.shape[0], storage.block_rows(rows.shape, 8, 1, planned.block_bytes))
-    first = np.ascontiguousarray(rows[:n].compute(), dtype=dtype)
+    shape = min(rows.shape[0], block_rows(rows.shape, 8, 1, planned.block_bytes)), rows.shape[1]
+    random = np.random.default_rng(0).random
+    first = rows[: shape[0]].compute() if copy is None else random(shape)
+    first = np.ascontiguousarray(first, dtype=native(rows.dtype))
     with dask.config.set({"daskid.progress": "none"}):
         rate = search.probe(first, rule)
     return replace(planned, seconds=planned.pairs / (rate * planned.workers * planned.threads))

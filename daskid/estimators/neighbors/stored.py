@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -12,6 +13,8 @@ from daskid.blockwise.search import pool
 from daskid.estimators.neighbors.checks import labels
 from daskid.io import store as runs
 from daskid.storage import ledger, run
+from daskid.storage.copies import Cost, cost_of, cost_of_lazy
+from daskid.storage.rows import block_rows, native, recall
 
 OUTPUTS = (v.neighbor_distance, v.neighbor_index, v.location, v.multiplicity)
 ALGORITHM = 1
@@ -27,7 +30,8 @@ def into_run(
 ) -> xr.Dataset:
     """Search into a run: strips and their marks first, the record of the step last."""
     ds = v.drop_dependents(ds, {variable.name for variable in OUTPUTS})
-    runs.save(ds, store, overwrite=overwrite)
+    plan_of(v.read(ds, v.rows)[0], rule)  # refuses what does not fit before rows are copied
+    opened = runs.save(ds, store, overwrite=overwrite)
     new = {name: attrs["fingerprint"] for name, attrs in described.items()}
     folder = ledger.folder_of(store, v.neighbor_distance.step)
     if all(run.record(store)["committed"].get(n) == f for n, f in new.items()):
@@ -39,7 +43,7 @@ def into_run(
         runs.clear(store, new, wanted, overwrite=False)
     with ledger.writing(folder):
         source = runs.reader_of(store)
-        planned = plan_of(source, rule, source.shape, np.dtype(source.dtype), copied=False)
+        planned, _ = plan_of(v.read(opened, v.rows)[0], rule)
         job = search.prepare(source, rule, *labels(ds, rule.exclude))
         # nothing is dropped for a search that can't run
         runs.clear(store, new, wanted, overwrite=overwrite)
@@ -85,20 +89,27 @@ def _make_arrays(
         run.create_array(store, variable.name, shape, chunks, dtype, variable.dims, attrs)
 
 
-def plan_of(
-    source: search.Source,
-    rule: search.Rule,
-    shape: tuple[int, ...],
-    dtype: "np.dtype[Any]",
-    *,
-    copied: bool,
-) -> search.Plan:
-    """Return the plan of a search of ``source``, on the workers that there are."""
-    n, d = shape
+def plan_of(rows: da.Array, rule: search.Rule) -> tuple[search.Plan, Cost | None]:
+    """Return the plan of a search of rows on the workers that there are, and of their copy.
+
+    Raises
+    ------
+    MemoryError
+        If it does not fit; it names the smallest limit that would do.
+    """
+    reader, (n, d) = recall(rows.name), rows.shape
+    size = np.dtype(native(rows.dtype)).itemsize
+    chunk = block_rows(rows.shape, size, 1)  # that of a copy
+    if reader is None:
+        copy: Cost | None = cost_of_lazy(rows.shape, size, max(rows.chunks[0]))
+    else:
+        copy = cost_of(reader)
+        chunk = chunk if copy else reader.chunk_rows()
     workers, threads, limit = pool.resources()
-    return search.make_plan(
-        n, d, dtype.itemsize, rule.k,
-        chunk_bytes=min(n, source.chunk_rows()) * d * dtype.itemsize,
-        workers=workers, threads=threads, worker_limit=limit, copied=copied,
+    planned = search.make_plan(
+        n, d, size, rule.k,
+        chunk_bytes=min(n, chunk) * d * size,
+        workers=workers, threads=threads, worker_limit=limit, copy=copy,
         labels=1 + 2 * (rule.exclude > 0),
     )  # fmt: skip
+    return planned, copy
