@@ -5,8 +5,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from daskid import config
-from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
+from daskid.estimators.density import density, density_at, kstar
+from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
 from daskid.estimators.neighbors import knn, plan
+from daskid.estimators.peaks import linkage, newick, peaks, persistence, significance
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
 from daskid.recipes import analyze
@@ -29,19 +31,28 @@ __all__ = [
     "config",
     "connect",
     "datasets",
+    "density",
+    "density_at",
     "gride",
     "knn",
+    "kstar",
+    "linkage",
     "mle",
+    "newick",
     "open_rows",
     "open_run",
     "open_trajectory",
+    "peaks",
+    "persistence",
     "plan",
     "report",
     "save",
+    "significance",
     "summary",
     "table",
     "twonn",
     "twonn_blocks",
+    "twonn_window",
 ]
 
 

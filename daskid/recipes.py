@@ -1,39 +1,58 @@
 """Compositions of steps: what most people run."""
 
 import json
-from typing import Literal
+import logging
+import warnings
+from typing import Any, Literal
 
 import xarray as xr
 
 from daskid import variables as v
-from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
+from daskid.estimators.density import density, kstar
+from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
 from daskid.estimators.neighbors import knn
+from daskid.estimators.peaks import peaks, persistence
 from daskid.io.store import save
+from daskid.storage import ledger, run
 from daskid.typing import MetricName
+
+log = logging.getLogger("daskid")
+
+FIRST_K, FEWEST = 100, 5
+"""Neighbors where none are asked for, and of which densities can be made."""
+MOST_CAPPED = 0.01
+"""Share of samples that may ask for more neighbors than there are."""
 
 
 def analyze(
     ds: xr.Dataset,
     *,
-    k: int = 100,
+    k: int | None = None,
     metric: MetricName = "euclidean",
     exclude: int | str = 0,
     duplicates: Literal["merge", "keep"] = "merge",
     blocks: bool = False,
+    z: float | str = 1.65,
     store: str | None = None,
     overwrite: bool = False,
 ) -> xr.Dataset:
-    """Run every step that there is: neighbours, then the dimension over scales. Computes.
+    """Run every step: neighbors, dimension over scales, density and its peaks. Computes.
 
     Parameters
     ----------
     ds
         Holds ``rows``, see :func:`daskid.open_rows`.
-    k, metric, exclude, duplicates
+    k
+        Number of neighbors. By default 100; if the density is flat so far around more than
+        1 % of the samples that :func:`daskid.kstar` asks for more, they are searched once
+        more for so many (at most ten times as many, and if that fits into memory).
+    metric, exclude, duplicates
         As in :func:`daskid.knn`.
     blocks
         Also estimate the dimension in blocks of N, N/2, N/4, ... samples, see
         :func:`daskid.twonn_blocks`: about two more searches, of 2 neighbors.
+    z
+        Significance of the density peaks, see :func:`daskid.peaks`.
     store
         A run to write to, made if there is none; what it holds already is not
         computed again. Without it results are in memory, estimates lazy.
@@ -42,8 +61,10 @@ def analyze(
 
     Returns
     -------
-    ``ds`` with the variables of ``knn``, ``twonn``, ``gride`` and ``mle``, and of
-    ``twonn_blocks`` if asked for.
+    ``ds`` with the variables of ``knn``, ``twonn``, ``gride`` and ``mle``, of
+    ``twonn_blocks`` if asked for, of ``twonn_window`` where frames are excluded; and of
+    ``kstar``, ``density``, ``peaks`` and ``persistence``, unless there are fewer than 5
+    neighbors or distances are Hamming's, which have no volumes.
 
     Raises
     ------
@@ -57,22 +78,62 @@ def analyze(
     >>> f"{float(ds.id_twonn):.1f}"
     '3.2'
     """
-    out = knn(
-        ds,
-        k=k,
-        metric=metric,
-        exclude=exclude,
-        duplicates=duplicates,
-        store=store,
-        overwrite=overwrite,
-    )
+    given: dict[str, Any] = {
+        "metric": metric, "exclude": exclude, "duplicates": duplicates, "store": store,
+    }  # fmt: skip
+    out = knn(ds, k=k or _first_k(store), overwrite=overwrite, **given)
+    dense = metric != "hamming" and out.sizes["neighbor"] >= FEWEST
+    if dense:
+        out, enough = _neighborhoods(out)
+        if k is None and enough > out.sizes["neighbor"]:
+            out = _more(out, enough, given)
     for step in (twonn, gride, mle):
         out = step(out)
+    if _window_of(out):
+        out = twonn_window(out, metric=metric, duplicates=duplicates)
     if blocks:
         out = twonn_blocks(out, metric=metric, exclude=_window_of(out), duplicates=duplicates)
+    if dense:
+        out = density(out)
+        out = out if store is None else save(out, store, overwrite=overwrite)
+        out = persistence(peaks(out, z=z))
     return out if store is None else save(out, store, overwrite=overwrite)
+
+
+def _first_k(store: str | None) -> int:
+    """Return the k of a run, or of its unfinished search; 100 where there is none."""
+    if store is None or not run.is_run(store):
+        return FIRST_K
+    unfinished = ledger.plan_of(ledger.folder_of(store, v.neighbor_distance.step))
+    if unfinished is not None:
+        return int(unfinished["k"])
+    if v.neighbor_distance.name not in run.record(store)["committed"]:
+        return FIRST_K
+    attrs = run.arrays(store)[v.neighbor_distance.name]
+    return int(json.loads(attrs["parameters"])["k"])
+
+
+def _neighborhoods(ds: xr.Dataset) -> tuple[xr.Dataset, int]:
+    """Return the dataset with k*, and how many neighbors it asks for (0: what there is)."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        out = kstar(ds)
+    for each in caught:  # the page and the summary say it as well
+        log.warning("%s", each.message)
+    attrs = out[v.kstar_capped.name].attrs
+    return out, int(attrs.get("enough", 0)) if attrs["share"] > MOST_CAPPED else 0
+
+
+def _more(ds: xr.Dataset, k: int, given: dict[str, Any]) -> xr.Dataset:
+    """Return the dataset with ``k`` neighbors and their k*, or as it is if that can't be."""
+    log.warning("analyze: searches again, for %d neighbors", k)
+    try:
+        return _neighborhoods(knn(ds, k=k, overwrite=True, **given))[0]
+    except (MemoryError, ValueError) as error:
+        log.warning("analyze: goes on with %d neighbors: %s", ds.sizes["neighbor"], error)
+        return ds
 
 
 def _window_of(ds: xr.Dataset) -> int:
     """Return the window in frames that the search used, whatever words it was given in."""
-    return int(json.loads(ds[v.neighbor_distance.name].attrs["parameters"])["exclude"])
+    return int(v.parameters(ds, v.neighbor_distance)["exclude"])

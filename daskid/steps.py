@@ -7,13 +7,21 @@ from collections.abc import Callable
 
 import xarray as xr
 
-from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks
+from daskid.estimators.density import density, kstar
+from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
 from daskid.estimators.neighbors import knn
+from daskid.estimators.peaks import peaks, persistence, significance
 
 STEPS: dict[str, Callable[..., xr.Dataset]] = {
     "knn": knn,
     "twonn": twonn,
     "twonn_blocks": twonn_blocks,
+    "twonn_window": twonn_window,
     "gride": gride,
     "mle": mle,
+    "kstar": kstar,
+    "density": density,
+    "peaks": peaks,
+    "persistence": persistence,
+    "significance": significance,
 }

@@ -8,4 +8,4 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
-MetricName: TypeAlias = Literal["euclidean", "cityblock", "chebyshev"]
+MetricName: TypeAlias = Literal["euclidean", "cityblock", "chebyshev", "cosine", "hamming"]

@@ -148,6 +148,105 @@ id_mle_error_short = Variable(
     "id_mle_error_short", (), "f", "1", "share of lists too short for their half", "mle"
 )
 
+_W = ("window",)
+id_window = Variable(
+    "id_window", _W, "f", "1", "intrinsic dimension (TwoNN of two passages)", "twonn_window"
+)
+id_window_error = Variable(
+    "id_window_error", _W, "f", "1", "standard error of the intrinsic dimension", "twonn_window"
+)
+id_window_samples = Variable(
+    "id_window_samples", _W, "i", "1", "number of anchors with a ratio", "twonn_window"
+)
+id_window_radius = Variable(
+    "id_window_radius", _W, "f", "", "scale of the anchors: mean of (r_1 + r_2) / 2", "twonn_window"
+)
+id_window_shared = Variable(
+    "id_window_shared", _W, "f", "1", "share of anchors with both neighbors on one passage",
+    "twonn_window",
+)  # fmt: skip
+
+peak_label = Variable("peak_label", ("sample",), "i", "1", "density peak of the sample", "peaks")
+peak_halo = Variable(
+    "peak_halo", ("sample",), "b", "1", "below the highest saddle of its peak", "peaks"
+)
+peak_z = Variable("peak_z", (), "f", "1", "errors by which peaks stand out of saddles", "peaks")
+_P = ("peak",)
+peak_sample = Variable("peak_sample", _P, "i", "1", "sample number of the peak", "peaks")
+peak_log_density = Variable("peak_log_density", _P, "f", "", "log density of the peak", "peaks")
+peak_log_density_error = Variable(
+    "peak_log_density_error", _P, "f", "1", "standard error of the peak's log density", "peaks"
+)
+peak_size = Variable("peak_size", _P, "i", "1", "number of samples of the peak", "peaks")
+saddle_peak = Variable(
+    "saddle_peak", ("saddle", "side"), "i", "1", "the two peaks beside the saddle", "peaks"
+)
+saddle_sample = Variable(
+    "saddle_sample", ("saddle",), "i", "1", "sample number of the saddle", "peaks"
+)
+saddle_log_density = Variable(
+    "saddle_log_density", ("saddle",), "f", "", "log density of the saddle", "peaks"
+)
+saddle_log_density_error = Variable(
+    "saddle_log_density_error", ("saddle",), "f", "1", "standard error at the saddle", "peaks"
+)
+_M = ("merge",)
+merge_peak = Variable(
+    "merge_peak", ("merge", "side"), "i", "1", "highest peak of either branch", "peaks"
+)
+merge_log_density = Variable(
+    "merge_log_density", _M, "f", "", "log density at which the branches join", "peaks"
+)
+merge_log_density_error = Variable(
+    "merge_log_density_error", _M, "f", "1", "standard error at which they join", "peaks"
+)
+merge_size = Variable("merge_size", _M, "i", "1", "number of samples in both branches", "peaks")
+
+_R = ("raw_peak",)
+raw_peak_sample = Variable(
+    "raw_peak_sample", _R, "i", "1", "sample number of the raw peak", "persistence"
+)
+raw_peak_log_density = Variable(
+    "raw_peak_log_density", _R, "f", "", "log density of the raw peak", "persistence"
+)
+raw_peak_persistence = Variable(
+    "raw_peak_persistence", _R, "f", "1", "drop to where a denser peak is met", "persistence"
+)
+raw_peak_persistence_error = Variable(
+    "raw_peak_persistence_error", _R, "f", "1", "error of the peak plus the saddle's", "persistence"
+)
+raw_peak_elder = Variable(
+    "raw_peak_elder", _R, "i", "1", "the denser raw peak that is met", "persistence"
+)
+surviving_peaks = Variable(
+    "surviving_peaks", ("threshold",), "i", "1", "number of peaks that survive z", "persistence"
+)
+
+peak_support = Variable(
+    "peak_support", _P, "f", "1", "share of replicates that have the peak", "significance"
+)
+merge_support = Variable(
+    "merge_support", _M, "f", "1", "share of replicates that have the branch", "significance"
+)
+replicate_peaks = Variable(
+    "replicate_peaks", ("replicate",), "i", "1", "number of peaks", "significance"
+)
+
+kstar = Variable(
+    "kstar", ("sample",), "i", "1", "number of neighbors that see a constant density", "kstar"
+)
+kstar_capped = Variable(
+    "kstar_capped", ("sample",), "b", "1", "whether the list is too short for kstar", "kstar"
+)
+kstar_dimension = Variable(
+    "kstar_dimension", (), "f", "1", "intrinsic dimension of kstar and all later steps", "kstar"
+)
+
+log_density = Variable("log_density", ("sample",), "f", "", "log density", "density")
+log_density_error = Variable(
+    "log_density_error", ("sample",), "f", "1", "standard error of the log density", "density"
+)
+
 VARIABLES: dict[str, Variable] = {
     variable.name: variable for variable in tuple(globals().values()) if type(variable) is Variable
 }
@@ -226,6 +325,11 @@ def frames(ds: xr.Dataset) -> tuple[Ints | None, Ints | None]:
         names = _read(ds, trajectory).compute()
         codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
     return frame, codes
+
+
+def parameters(ds: xr.Dataset, variable: Variable) -> dict[str, Any]:
+    """Return the parameters that a variable was computed with, {} if they are not known."""
+    return dict(json.loads(ds[variable.name].attrs.get("parameters", "{}")))
 
 
 def assign(

@@ -1,6 +1,7 @@
 """Slow, obvious versions of the algorithms, written from the papers alone."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -94,16 +95,39 @@ def mle(distance, k):
 def distances(x, metric="euclidean", period=None, weight=None):
     """The whole matrix, by differences in float64, the shorter way round each period."""
     x = np.asarray(x, "f8")
+    if metric == "cosine":
+        return cosine(x, weight)
     difference = np.abs(x[:, np.newaxis] - x)
     if period is not None:
         period = np.asarray(period, "f8")
         around = np.where(period > 0, np.abs(period - difference), np.inf)
         difference = np.minimum(difference, around)
     weight = np.ones(x.shape[1]) if weight is None else np.asarray(weight, "f8")
+    if metric == "hamming":
+        return (weight * (difference > 0)).sum(axis=-1) / weight.sum()
     if metric == "euclidean":
         return np.sqrt((weight * difference**2).sum(axis=-1))
     terms = weight * difference
     return terms.sum(axis=-1) if metric == "cityblock" else terms.max(axis=-1)
+
+
+def cosine(x, weight=None):
+    """One minus the cosine of the angle between each two rows, to 19 digits or so."""
+    x = np.asarray(x, np.longdouble)
+    products = x @ (x if weight is None else x * np.asarray(weight, np.longdouble)).T
+    squares = np.diag(products)
+    return (1 - products / np.sqrt(squares[:, np.newaxis] * squares)).astype("f8")
+
+
+def locations(x, metric="euclidean", period=None, weight=None):
+    """The first row at the same place, for every row."""
+    if metric != "cosine":
+        # copies are at distance 0 in every feature that counts
+        return (distances(x, "chebyshev", period, weight) == 0).argmax(axis=1)
+    counted = np.asarray(x, "f8") if weight is None else np.asarray(x, "f8")[:, weight > 0]
+    exact = [[Fraction(v) for v in row] for row in counted.tolist()]
+    directions = [tuple(v / max(map(abs, row)) for v in row) for row in exact]
+    return np.array([directions.index(direction) for direction in directions])
 
 
 def knn(
@@ -120,9 +144,8 @@ def knn(
     """Sort whole rows of the whole matrix; (distance, index, location) of every sample."""
     n = len(x)
     matrix = distances(x, metric, period, weight)
-    # copies are at distance 0 in every feature that counts
-    same = distances(x, "chebyshev", period, weight) == 0
-    location = same.argmax(axis=1) if duplicates == "merge" else np.arange(n)
+    merged = duplicates == "merge"
+    location = locations(x, metric, period, weight) if merged else np.arange(n)
     frame = np.arange(n) if frame is None else np.asarray(frame)
     trajectory = np.zeros(n) if trajectory is None else np.asarray(trajectory)
     distance, index = np.empty((n, k)), np.empty((n, k), int)

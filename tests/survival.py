@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import daskid
+from daskid.blockwise.search import strip_rows
 from daskid.storage import ledger, run
 
 SAMPLES, FEATURES, K = 40_000, 16, 20
@@ -24,8 +25,9 @@ np.savez(sys.argv[3], **{n: out[n].values for n in ("neighbor_distance", "neighb
 class Place:
     """A source, what an undisturbed search in memory finds in it, an environment with a cache."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, samples=SAMPLES):
+        self.folder, self.samples = Path(folder), samples
+        self.tiles = -(-samples // strip_rows(samples, FEATURES, K))
         root = str(Path(daskid.__file__).parents[1])
         kept = {k: x for k, x in os.environ.items() if k not in ("DASK_SCHEDULER",)}
         self.env = {
@@ -36,7 +38,7 @@ class Place:
             "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
         }
         self.source = self.folder / "rows.npy"
-        x = np.random.default_rng(5).standard_normal((SAMPLES, FEATURES)).astype("f4")
+        x = np.random.default_rng(5).standard_normal((samples, FEATURES)).astype("f4")
         x[-7:] = x[:7]  # copies, found again at every resume
         np.save(self.source, x)
         reference = str(self.folder / "reference.npz")
@@ -66,7 +68,7 @@ class Place:
     def same_bits(self, path):
         """Return whether a run holds the reference."""
         return all(
-            np.array_equal(run.read_rows(path, name, 0, SAMPLES), values)
+            np.array_equal(run.read_rows(path, name, 0, self.samples), values)
             for name, values in self.reference.items()
         ) and set(self.reference) <= set(run.record(path)["committed"])
 

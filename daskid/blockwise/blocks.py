@@ -81,12 +81,13 @@ def search_blocks(
             yield size, found
 
 
-def twonn(found: search.Neighbors) -> tuple[float, float, float]:
+def twonn(found: search.Neighbors, metric: str) -> tuple[float, float, float]:
     """Return the dimension of one block, its error, and the mean of (r_1 + r_2) / 2.
 
     The bits are those of :func:`daskid.twonn`: the same kernels, the same fixed sums.
     """
-    distance, index = cast(Floats, found.distance), cast(Ints, found.index)
+    distance: Floats = search.lengths(found.distance, metric)
+    index = cast(Ints, found.index)
     kept = found.location == np.arange(found.location.size)
     ranks = np.array([1]), np.array([2])
     log_mu = kernels.log_ratios(distance, kept, *ranks)

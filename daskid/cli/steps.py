@@ -4,7 +4,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
@@ -61,7 +61,7 @@ def option(name: str, hint: Any, default: Any, text: str) -> click.Option:
     """
     if get_origin(hint) in (Union, types.UnionType):
         kinds = [h for h in get_args(hint) if h is not type(None)]
-        if set(kinds) == {int, str}:
+        if str in kinds and set(kinds) <= {int, float, str}:
             text = f"{text} A number, or words."
             return click.Option(
                 [f"--{name.replace('_', '-')}"],
@@ -83,7 +83,12 @@ def option(name: str, hint: Any, default: Any, text: str) -> click.Option:
 
 
 def _number_or_words(_: click.Context, __: click.Parameter, given: Any) -> Any:
-    return int(given) if isinstance(given, str) and given.strip().isdigit() else given
+    if not isinstance(given, str):
+        return given
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(given)
+    return given
 
 
 def run_argument() -> click.Argument:

@@ -6,6 +6,7 @@ known about it, as JSON; ``attrs["source"]`` says where the truth comes from.
 
 from daskid.datasets.density import gaussian, gaussian_mixture
 from daskid.datasets.dimension import cube, flat_torus, swiss_roll, torus
+from daskid.datasets.dynamics import lorenz96
 from daskid.datasets.manifolds import MANIFOLDS, manifold
 from daskid.datasets.molecules import alanine_dipeptide
 
@@ -16,6 +17,7 @@ __all__ = [
     "flat_torus",
     "gaussian",
     "gaussian_mixture",
+    "lorenz96",
     "manifold",
     "swiss_roll",
     "torus",

@@ -28,8 +28,8 @@ def canonical(rows: Array, lowest: Floats, period: Floats, weight: Floats) -> Fl
     return out
 
 
-def hash_rows(rows: Floats) -> Array:
-    """Return the (n,) 64-bit hashes of the bits of (n, d) rows."""
+def hash_rows(rows: Array) -> Array:
+    """Return the (n,) 64-bit hashes of the bits of (n, d) rows of 64-bit values."""
     bits = np.ascontiguousarray(rows).view(np.uint64)
     out = np.empty(rows.shape[0], np.uint64)
     mix_rows(bits, out)

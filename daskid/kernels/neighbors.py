@@ -11,11 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from daskid.kernels import selection
+from daskid.kernels import bits, selection
+from daskid.kernels import lists as sorted_lists
 from daskid.kernels._jit import jit
-from daskid.kernels.metrics import LANES, SQUARE, distance_of, largest_reduced
+from daskid.kernels._simd import LANES
+from daskid.kernels.locations import canonical
+from daskid.kernels.metrics import DIFFERENT, HALF_SQUARE, distance_of, largest_reduced
 from daskid.typing import Array, Floats, Ints
 
+NONE = np.zeros(0)
 X_TILE, Y_TILE = 256, 512
 DIRECT_BELOW = 3
 """Up to so many features, direct sums are faster than a matrix product."""
@@ -32,6 +36,8 @@ class Space(NamedTuple):
     of periodic features from ``lowest`` (d,) to less than a period above it;
     ``center`` (d,), between the values; ``scale``, a power of two that brings
     centered and weighted rows to norms of at most one; ``exclude``, in frames.
+    All of rows in the form that ``prepare`` gives them (None: as they are). Of bits,
+    ``weight`` (words,) and ``scale``, which the sum of weighted bits is divided by.
     """
 
     combine: int
@@ -41,6 +47,7 @@ class Space(NamedTuple):
     center: Floats
     scale: float
     exclude: int
+    prepare: Callable[[Array], Array] | None = None
 
 
 class Block(NamedTuple):
@@ -58,12 +65,8 @@ class Lists(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """Lower bounds (n, m); ``low * (1 + relative) + x_slack + y_slack`` are upper ones.
+    """Lower bounds (n, m); ``low * (1 + relative) + x_slack + y_slack`` are upper ones."""
 
-    ``first`` is the tile's first column in its block.
-    """
-
-    first: int
     low: Array
     relative: float
     x_slack: Floats
@@ -71,15 +74,26 @@ class Tile(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """The tiles of some rows against a block, in ``units`` times reduced distances."""
+    """The tiles of some rows against a block, in ``units`` times reduced distances.
+
+    Columns are the rows of the block in this ``order``.
+    """
 
     units: float
+    order: Ints
     of: Callable[[Array], Iterator[Tile]]
 
 
 def empty_lists(n: int, k: int) -> Lists:
     """Return ``n`` lists of ``k`` free slots."""
     return Lists(np.full((n, k), np.inf), np.full((n, k), -1, np.int64))
+
+
+def compared(rows: Array, space: Space) -> Array:
+    """Return rows as read in the form that :func:`update` compares."""
+    if space.prepare is not None:
+        return space.prepare(rows)
+    return canonical(rows, space.lowest, space.period, NONE) if space.period.size else rows
 
 
 def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
@@ -89,6 +103,12 @@ def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
     those that overflow there too (hundreds of equal distances) are compared
     with every row of ``y``.
     """
+    if space.combine == DIFFERENT:
+        columns = np.ascontiguousarray(y.rows.T)
+        bits.update_lists(
+            *lists, x.rows, x.who, columns, y.who, space.weight, space.scale, space.exclude
+        )
+        return
     todo = np.arange(x.rows.shape[0])
     for dtype in _dtypes(space, x.rows.shape[1]):
         tiles = product_tiles(y, space, dtype) if dtype else direct_tiles(y, space)
@@ -100,7 +120,7 @@ def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
 
 
 def _dtypes(space: Space, features: int) -> list[type | None]:
-    if space.combine != SQUARE or space.period.size or features <= DIRECT_BELOW:
+    if space.combine > HALF_SQUARE or space.period.size or features <= DIRECT_BELOW:
         return [None]
     return [np.float32, np.float64] if features < LARGEST_FLOAT32 else [np.float64]
 
@@ -131,26 +151,37 @@ def product_tiles(y: Block, space: Space, dtype: type) -> Tiles:
     if space.weight.size:
         factor *= np.sqrt(space.weight)
 
-    def centered(rows: Array) -> tuple[Array, Array]:
-        out: Array = np.empty(rows.shape, dtype)
-        norm: Array = np.empty(rows.shape[0], dtype)
-        selection.center_rows(rows, space.center, factor, out, norm)
-        return out, norm
+    def centered(rows: Array, order: Ints) -> tuple[Array, Array, Floats]:
+        out: Array = np.empty((order.size, rows.shape[1]), dtype)
+        norm: Array = np.empty(order.size, dtype)
+        selection.center_rows(rows, order, space.center, factor, out, norm)
+        return out, norm, slack * norm.astype("f8") + floor
 
-    y_rows, y_norm = centered(y.rows)
+    order = shuffled(y.rows.shape[0])
+    columns = []
+    for part in _parts(order):
+        y_rows, *y_norms = centered(y.rows, part)
+        columns.append((np.ascontiguousarray(y_rows.T), *y_norms))
     tile: Array = np.empty(X_TILE * Y_TILE, dtype)
 
     def tiles(rows: Array) -> Iterator[Tile]:
-        x_rows, x_norm = centered(rows)
-        for first in range(0, y_rows.shape[0], Y_TILE):
-            part = slice(first, first + Y_TILE)
-            low = _shaped(tile, rows.shape[0], y_rows[part].shape[0])
-            np.matmul(x_rows, y_rows[part].T, out=low)
-            selection.bounds_from_products(low, x_norm, y_norm[part], 1 - error, floor)
-            x_slack, y_slack = (slack * n.astype("f8") + floor for n in (x_norm, y_norm[part]))
-            yield Tile(first, low, 0.0, x_slack, y_slack)
+        x_rows, x_norm, x_slack = centered(rows, np.arange(rows.shape[0]))
+        for y_rows, y_norm, y_slack in columns:
+            low = _shaped(tile, rows.shape[0], y_norm.size)
+            np.matmul(x_rows, y_rows, out=low)
+            selection.bounds_from_products(low, x_norm, y_norm, 1 - error, floor)
+            yield Tile(low, 0.0, x_slack, y_slack)
 
-    return Tiles(space.scale**2, tiles)
+    return Tiles(space.scale**2, order, tiles)
+
+
+def _parts(order: Ints) -> list[Ints]:
+    return [order[first : first + Y_TILE] for first in range(0, order.size, Y_TILE)]
+
+
+def shuffled(n: int) -> Ints:
+    """Return ``n`` row numbers in random order, always the same."""
+    return np.random.default_rng(0).permutation(n)
 
 
 def _shaped(tile: Array, n: int, m: int) -> Array:
@@ -162,18 +193,18 @@ def direct_tiles(y: Block, space: Space) -> Tiles:
     """Return bounds of reduced distances, term by term in float64."""
     # sums of at most d positive terms, in float64
     error = (y.rows.shape[1] + 32) * float(np.finfo("f8").eps)
-    columns = np.ascontiguousarray(y.rows.T, dtype="f8")
+    order = shuffled(y.rows.shape[0])
+    columns = [np.ascontiguousarray(y.rows[part].T, dtype="f8") for part in _parts(order)]
     tile = np.empty(X_TILE * Y_TILE)
     zeros = np.zeros(max(X_TILE, Y_TILE))
 
     def tiles(rows: Array) -> Iterator[Tile]:
-        for first in range(0, columns.shape[1], Y_TILE):
-            part = np.ascontiguousarray(columns[:, first : first + Y_TILE])
+        for part in columns:
             low = _shaped(tile, rows.shape[0], part.shape[1])
             selection.bounds_from_rows(rows, part, *_rule(space)[:3], 1 - error, low)
-            yield Tile(first, low, 4 * error, zeros, zeros)
+            yield Tile(low, 4 * error, zeros, zeros)
 
-    return Tiles(1.0, tiles)
+    return Tiles(1.0, order, tiles)
 
 
 def _update_rows(lists: Lists, x: Block, part: Ints, y: Block, space: Space, tiles: Tiles) -> Ints:
@@ -184,14 +215,17 @@ def _update_rows(lists: Lists, x: Block, part: Ints, y: Block, space: Space, til
     bound, column = np.empty((part.size, 2, capacity)), np.empty((part.size, capacity), np.int64)
     count = np.zeros(part.size, np.int64)
     limit = largest_reduced(lists.distance[part, k - 1], space.combine) * tiles.units
+    total = 0 if np.isfinite(limit).any() else tiles.order.size
+    first = 0
     for tile in tiles.of(rows):
-        y_who = np.ascontiguousarray(y.who[:, tile.first : tile.first + tile.low.shape[1]])
+        y_who = np.take(y.who, tiles.order[first : first + tile.low.shape[1]], axis=1)
         selection.keep_candidates(
-            *tile[1:], who, y_who, space.exclude, tile.first, k, limit, bound, column, count,
+            *tile, who, y_who, space.exclude, first, total, k, limit, bound, column, count,
         )  # fmt: skip
+        first += y_who.shape[1]
     merge_candidates(
         lists.distance, lists.location, part, bound, column, count, limit,
-        rows, y.rows, y.who, *_rule(space)[:3],
+        tiles.order, rows, y.rows, y.who, *_rule(space)[:3],
     )  # fmt: skip
     return part[count < 0]
 
@@ -205,6 +239,7 @@ def merge_candidates(
     column: Ints,
     count: Ints,
     limit: Floats,
+    order: Ints,
     x: Array,
     y: Array,
     y_who: Ints,
@@ -220,40 +255,32 @@ def merge_candidates(
         (N, k) lists, updated in place in the rows ``part``.
     bound, column, count, limit
         As in :func:`daskid.kernels.selection.keep_candidates`; rows with a count
-        of -1 are left as they are.
-    x, y, y_who
-        The rows that belong to ``part``, the block that ``column`` counts in,
-        and who its rows are.
+        of -1 are left as they are, and those whose limit was too low get one.
+    order, x, y, y_who
+        The rows of ``y`` that columns are, the rows that belong to ``part``, the
+        block, and who its rows are.
     combine, period, weight
         As in :func:`daskid.kernels.metrics.reduced_distance`.
     """
-    k = location.shape[1]
-    lanes = np.empty(LANES)
+    k, most = location.shape[1], column.shape[1]
+    lanes, values, spare = np.empty(LANES), np.empty(most), np.empty(most)
+    where, spare_where = np.empty(most, np.int64), np.empty(most, np.int64)
     for i in range(part.size):
         if count[i] < 0:
             continue
-        selection.compact(bound[i], column[i], count, i, k, limit[i], column.shape[1])
-        new = np.empty(count[i])
-        for c in range(count[i]):
-            new[c] = distance_of(x[i], y[column[i, c]], combine, period, weight, lanes)
-        order = np.argsort(new, kind="mergesort")
-        _merge(distance[part[i]], location[part[i]], new[order], y_who[0][column[i][order]])
-
-
-@jit
-def _merge(distance: Floats, location: Ints, new: Floats, new_location: Ints) -> None:
-    """Merge sorted ``new`` entries into a sorted (k,) list, in place."""
-    old, old_location = distance.copy(), location.copy()
-    a, b = 0, 0
-    for slot in range(distance.size):
-        # a free slot is infinitely far, and a new entry is not
-        tie = b < new.size and new[b] == old[a]
-        if (b < new.size and new[b] < old[a]) or (tie and new_location[b] < old_location[a]):
-            distance[slot], location[slot] = new[b], new_location[b]
-            b += 1
-        else:
-            distance[slot], location[slot] = old[a], old_location[a]
-            a += 1
+        limit[i] = selection.compact(bound[i], column[i], count, i, k, limit[i], most)
+        if selection.too_low(bound[i, 1, : count[i]], limit[i], k, distance[part[i], -1]):
+            count[i] = -1
+            continue
+        n = count[i]
+        for c in range(n):
+            j = order[column[i, c]]
+            values[c] = distance_of(x[i], y[j], combine, period, weight, lanes)
+            where[c] = y_who[0, j]
+        sorted_lists.sort_entries(values[:n], where[:n], spare, spare_where)
+        sorted_lists.merge_entries(
+            distance[part[i]], location[part[i]], values[:n], where[:n], spare, spare_where
+        )
 
 
 @jit
@@ -270,21 +297,19 @@ def compare_all(
     weight: Floats,
     exclude: int,
 ) -> None:
-    """Merge every row of ``y`` into the lists ``part``: no bounds, no selection.
+    """Merge every row of ``y`` into the lists ``part``: no bounds.
 
     Parameters are those of :func:`merge_candidates`; ``x`` holds all rows, of
     which ``part`` are compared.
     """
-    lanes = np.empty(LANES)
-    new, columns = np.empty(y.shape[0]), np.empty(y.shape[0], np.int64)
+    most = 2 * location.shape[1] + SPARE
+    lanes, values = np.empty(LANES), np.empty(y.shape[0])
+    new, spare = np.empty(most), np.empty(most)
+    where, spare_where = np.empty(most, np.int64), np.empty(most, np.int64)
     for i in part:
-        held = 0
-        for j in range(y.shape[0]):
-            if selection.no_neighbor(x_who, i, y_who, j, exclude):
-                continue
-            value = distance_of(x[i], y[j], combine, period, weight, lanes)
-            if value <= distance[i, -1]:
-                new[held], columns[held] = value, j
-                held += 1
-        order = np.argsort(new[:held], kind="mergesort")
-        _merge(distance[i], location[i], new[order], y_who[0][columns[order]])
+        for j in range(values.size):
+            values[j] = distance_of(x[i], y[j], combine, period, weight, lanes)
+        sorted_lists.merge_nearest(
+            distance[i], location[i], values, x_who, i, y_who, exclude,
+            new, where, spare, spare_where,
+        )  # fmt: skip

@@ -3,27 +3,31 @@
 A tile holds lower bounds of reduced distances. A row keeps candidates with a
 bound up to its limit; a full row lowers the limit to its k-th smallest upper
 bound. No true neighbour is lost: its lower bound is never above that limit.
+Where columns come in random order and lists are empty, the limit of a part of them is
+lower: fewer than k of the k nearest are among them. Whether it was too low is seen at the end.
 """
 
 import numpy as np
 
-from daskid.kernels._jit import jit
-from daskid.kernels.metrics import LARGEST, SQUARE
+from daskid.kernels._jit import inlined, jit
+from daskid.kernels._simd import LANES, STRIDE, lowest_bit, squares, up_to, without_lowest
+from daskid.kernels.metrics import HALF_SQUARE, LARGEST
 from daskid.typing import Array, Floats, Ints
 
-STRIDE = 64
 BISECTIONS = 24
 
 
 @jit
-def center_rows(rows: Array, center: Floats, factor: Floats, out: Array, norm: Array) -> None:
-    """Write centered rows times ``factor`` (d,) to ``out``, and their squared norms."""
-    for i in range(rows.shape[0]):
-        total = 0.0
-        for f in range(rows.shape[1]):
-            out[i, f] = (np.float64(rows[i, f]) - center[f]) * factor[f]
-            total += np.float64(out[i, f]) ** 2
-        norm[i] = total
+def center_rows(
+    rows: Array, order: Ints, center: Floats, factor: Floats, out: Array, norm: Array
+) -> None:
+    """Write centered ``rows[order]`` times ``factor`` (d,), and their squared norms."""
+    lanes, origin = np.empty(LANES), np.zeros(rows.shape[1], out.dtype)
+    for i in range(order.size):
+        row = rows[order[i]]
+        for f in range(row.size):
+            out[i, f] = (np.float64(row[f]) - center[f]) * factor[f]
+        norm[i] = squares(out[i], origin, lanes)
 
 
 @jit
@@ -83,7 +87,7 @@ def bounds_from_rows(
             value = np.float64(x[i, f])
             span = period[f] if period.size else 0.0
             factor = weight[f] if weight.size else 1.0
-            if span <= 0.0 and combine == SQUARE:
+            if span <= 0.0 and combine <= HALF_SQUARE:
                 for j in range(bounds.size):
                     difference = value - columns[f, j]
                     bounds[j] += difference * difference * factor
@@ -92,7 +96,7 @@ def bounds_from_rows(
                 for j in range(bounds.size):
                     difference = abs(value - columns[f, j])
                     difference = min(difference, around - difference)
-                    term = difference * difference if combine == SQUARE else difference
+                    term = difference * difference if combine <= HALF_SQUARE else difference
                     term *= factor
                     bounds[j] = max(bounds[j], term) if combine == LARGEST else bounds[j] + term
         for j in range(bounds.size):
@@ -109,6 +113,7 @@ def keep_candidates(
     y_self: Array,
     exclude: int,
     first: int,
+    total: int,
     k: int,
     limit: Floats,
     bound: Floats,
@@ -128,27 +133,32 @@ def keep_candidates(
         location is no neighbour, nor is a frame of the same trajectory within
         ``exclude`` frames.
     first
-        Number of the first column of the tile within its block.
+        Number of the first column of the tile.
+    total
+        How many columns there are in all tiles if they come in random order; 0 if they
+        don't, or rows had neighbors before.
     k
         Length of the lists.
     limit
         (n,) largest lower bound that can still be a neighbour, lowered in place.
     bound, column
         (n, 2, capacity) lower and upper bounds of the candidates, and their
-        (n, capacity) numbers within the block.
+        (n, capacity) numbers.
     count
         (n,) number of candidates; -1 marks a row whose candidates overflowed.
     """
     n, m = low.shape
     capacity = column.shape[1]
     most = capacity - capacity // 8 - 1
+    enough = 2 * rank_among(k, first + m, total) + capacity // 8
     found = np.empty(m, np.int64)
     for i in range(n):
         if count[i] < 0:
             continue
         # a lower bound is not above the limit when that is rounded to its dtype
-        held = _below(low[i], low.dtype.type(limit[i]), found)
-        for j in found[:held]:
+        held = _columns_up_to(low[i], low.dtype.type(limit[i]), found)
+        for hit in range(held):
+            j = found[hit]
             value = np.float64(low[i, j])
             if value > limit[i] or no_neighbor(x_self, i, y_self, j, exclude):
                 continue
@@ -158,31 +168,45 @@ def keep_candidates(
             column[i, c] = first + j
             count[i] = c + 1
             if c + 1 == capacity:
-                limit[i] = compact(bound[i], column[i], count, i, k, limit[i], most)
+                rank = rank_among(k, first + j + 1, total)
+                limit[i] = compact(bound[i], column[i], count, i, rank, limit[i], most)
                 if count[i] < 0:
                     break
+        if count[i] > enough:
+            rank = rank_among(k, first + m, total)
+            limit[i] = compact(bound[i], column[i], count, i, rank, limit[i], most)
 
 
 @jit
-def _below(row: Array, ceiling: float, found: Ints) -> int:
+def rank_among(k: int, seen: int, total: int) -> int:
+    """Return how many of the k nearest of ``total`` columns are among ``seen`` random ones at most.
+
+    Four standard deviations and four above the mean: one row in 100,000 has more.
+    """
+    if total == 0:
+        return k
+    share = seen / total
+    return min(k, int(k * share + 4 * np.sqrt(k * share * (1 - share)) + 4))
+
+
+@inlined
+def _columns_up_to(row: Array, ceiling: float, found: Ints) -> int:
     """Write the columns with values up to ``ceiling`` to ``found``; return their number."""
     held = 0
     whole = row.size - row.size % STRIDE
     for start in range(0, whole, STRIDE):
-        hits = np.int32(0)
-        for j in range(STRIDE):
-            hits += np.int32(row[start + j] <= ceiling)
-        if hits:
-            for j in range(start, start + STRIDE):
-                found[held] = j
-                held += row[j] <= ceiling
+        mask = up_to(row, start, ceiling)
+        while mask:
+            found[held] = start + lowest_bit(mask)
+            held += 1
+            mask = without_lowest(mask)
     for j in range(whole, row.size):
         found[held] = j
         held += row[j] <= ceiling
     return held
 
 
-@jit
+@inlined
 def no_neighbor(x_self: Array, i: int, y_self: Array, j: int, exclude: int) -> bool:
     """Return whether ``j`` is the same location as ``i``, or a frame too near in time."""
     if x_self[0, i] == y_self[0, j]:
@@ -190,6 +214,25 @@ def no_neighbor(x_self: Array, i: int, y_self: Array, j: int, exclude: int) -> b
     if exclude <= 0 or x_self[2, i] != y_self[2, j]:
         return False
     return bool(abs(x_self[1, i] - y_self[1, j]) <= exclude)
+
+
+@jit
+def too_low(high: Floats, limit: float, k: int, last: float) -> bool:
+    """Return whether a list with room may lack neighbors: fewer than k bounds reach the limit.
+
+    Parameters
+    ----------
+    high, limit
+        Upper bounds of the candidates of a row, and its limit.
+    k, last
+        Length of the list, and the distance of its last entry so far.
+    """
+    if np.isfinite(last) or limit == np.inf:
+        return False
+    held = 0
+    for value in high:
+        held += value <= limit
+    return held < k
 
 
 @jit

@@ -123,6 +123,46 @@ def dimension_scale(facts: Facts) -> str:
     return figure(svg(plot.dimension.dimension_scale(facts.values), "scale", alt + "."), caption)
 
 
+def dimension_window(facts: Facts) -> str:
+    """Return the dimension against the window, or nothing."""
+    if v.id_window.name not in facts.values or v.id_window_error.name not in facts.values:
+        return ""
+    values = facts.values[v.id_window.name]
+    alt = "Intrinsic dimension against the window: " + "; ".join(
+        f"{number(d)} at {count(int(w), 'frame')}"
+        for w, d in zip(values["window"].values, values.values, strict=True)
+    )
+    caption = (
+        "Intrinsic dimension against the window: how many frames before and after a sample, and "
+        "its first neighbor, are no neighbors. Bars: one standard error."
+    )
+    # what the stored neighbors are is written on them
+    holder = {n: facts.ds[n] for n in (v.neighbor_distance.name,) if n in facts.ds}
+    ax = plot.dimension.dimension_window(facts.values.assign(holder))
+    if plot.dimension.has_plain(ax):
+        caption += " Diamond: plain TwoNN, with a window around the sample only."
+    return figure(svg(ax, "window", alt + "."), caption)
+
+
+def dimension_blocks(facts: Facts) -> str:
+    """Return the dimension against the number of samples, or nothing."""
+    needs = (v.id_blocks, v.id_blocks_error, v.id_blocks_spread)
+    if any(variable.name not in facts.values for variable in needs):
+        return ""
+    values = facts.values[v.id_blocks.name]
+    if values.size < 2:
+        return ""
+    alt = "Intrinsic dimension against the number of samples in a block: " + "; ".join(
+        f"{number(d)} for {int(n):,}"
+        for n, d in zip(values["block_size"].values, values.values, strict=True)
+    )
+    caption = (
+        "Intrinsic dimension against the number of samples in a block. Bars: one standard error "
+        "of the mean of the blocks; shaded: one standard deviation between blocks."
+    )
+    return figure(svg(plot.dimension.dimension_blocks(facts.values), "blocks", alt + "."), caption)
+
+
 def figure(drawing: str, caption: str) -> str:
     """Return a figure with its caption; ``caption`` is plain text."""
     return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -19,6 +19,8 @@ PACKAGES = ("daskid", "dask", "numpy", "scipy", "xarray", "zarr", "numba", "matp
 COST = ("method", "pairs", "seconds")
 SAID = {"source", "source_shape", "rows_dropped", "features_dropped"}  # in the section on data
 MAX_ATTRIBUTES = 40
+MAX_VALUES = 8  # of a coordinate, in a command
+COORDINATES = {"period": v.period, "weights": v.weight}
 
 
 def body(ds: xr.Dataset) -> str:
@@ -71,7 +73,20 @@ def _opening(ds: xr.Dataset, run: str) -> str:
         "weights": _each(ds, v.weight, 1.0),
         "drop_nonfinite": bool(ds.attrs.get("rows_dropped", 0)),
     }
-    return _command("open", [path, run], given)
+    long = {
+        name: x for name, x in given.items() if isinstance(x, str) and x.count(",") >= MAX_VALUES
+    }
+    # many numbers: from the run itself
+    return " ".join(
+        [_command("open", [path, run], {n: x for n, x in given.items() if n not in long})]
+        + [f'--{name} "$({_reading(run, COORDINATES[name])})"' for name in long]
+    )
+
+
+def _reading(run: str, coordinate: v.Variable) -> str:
+    """Return the command that prints a coordinate of the run as numbers with commas."""
+    code = f"import daskid; print(*daskid.open_run({run!r}).{coordinate.name}.values, sep=',')"
+    return f"python -c {shlex.quote(code)}"
 
 
 def _each(ds: xr.Dataset, variable: v.Variable, default: float) -> str | None:

@@ -10,12 +10,24 @@ import xarray as xr
 from daskid import variables as v
 from daskid.page.facts import Facts, gather
 from daskid.page.numbers import aligned
+from daskid.typing import Ints
 
-RANK = {"scale": "n1"}  # what the coordinate of a dimension counts
+AT = {
+    "scale": "n1 = {}",
+    "block_size": "blocks of {:,}",
+}  # what the coordinate of a dimension counts
+SAME = 3.0  # standard errors: what differs by less is called stable
 MEANINGS = {
     "sandwich": "",
     "fisher_too_small": "Fisher information alone, as if samples were independent: too small",
 }
+MAX_PEAKS = 30  # shown one by one
+_SADDLES = (v.saddle_peak, v.saddle_log_density, v.saddle_log_density_error)
+DROP = (
+    "The error of the peak plus that of the saddle, the most that their difference can have; "
+    "that both were chosen as the highest of many, and what the error of a density leaves out, "
+    "is left out."
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,28 @@ class Result:
     units: str = ""
     samples: int | None = None
     at: str = ""
+
+
+def method(r: Result) -> str:
+    """Return what the long name has in parentheses, ``TwoNN``, or all of it."""
+    return r.quantity.partition("(")[2].rstrip(")") or r.quantity
+
+
+def kept_at(r: Result) -> int:
+    """Return the number that a result is at: a window, the samples in a block."""
+    return int(r.at.rpartition(" ")[2].replace(",", ""))
+
+
+def same(one: Result, other: Result) -> bool:
+    """Return whether two results agree within their errors."""
+    reach = SAME * np.hypot(*np.nan_to_num([one.error, other.error]))
+    return bool(abs(one.value - other.value) <= reach)
+
+
+def joined(names: list[str]) -> str:
+    """Return names as a list in words."""
+    *most, last = names or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def table(ds: xr.Dataset) -> list[tuple[str, str, str, str]]:
@@ -63,18 +97,93 @@ def table(ds: xr.Dataset) -> list[tuple[str, str, str, str]]:
     """
     return [
         (r.quantity + (f", {r.at}" if r.at else ""), *aligned(r.value, r.error), r.covers)
-        for r in results(gather(ds))
+        for facts in [gather(ds)]
+        for r in (*results(facts), *densities(facts), *heights(facts), *barriers(facts).values())
     ]
 
 
 def results(facts: Facts) -> list[Result]:
-    """Return every number that can have an error, in the order of the steps."""
+    """Return every dimension, in the order of the steps."""
     return [
         result
         for name in facts.values.data_vars
-        if f"{name}_error" in v.VARIABLES
+        if str(name).startswith("id_") and f"{name}_error" in v.VARIABLES
         for result in of(facts, str(name))
     ]
+
+
+def densities(facts: Facts) -> list[Result]:
+    """Return the dimension that densities use, if there are any."""
+    d = v.kstar_dimension
+    if d.name not in facts.values:
+        return []
+    source = str(facts.values[d.name].attrs.get("source", ""))
+    words = f"no error of its own: {source}" if source else "no error is known"
+    return [Result(d.name, "intrinsic dimension of the densities", float(facts.values[d.name]),
+                   math.nan, words)]  # fmt: skip
+
+
+def largest(facts: Facts) -> Ints:
+    """Return the numbers of at most 30 peaks, those of the most samples; in order of density."""
+    size = facts.values[v.peak_size.name].values
+    return np.sort(np.argsort(-size, kind="stable")[:MAX_PEAKS])
+
+
+def heights(facts: Facts) -> list[Result]:
+    """Return the log densities of the largest peaks."""
+    if not _has(facts, v.peak_log_density, v.peak_log_density_error, v.peak_size):
+        return []
+    name = v.peak_log_density.name
+    return [
+        Result(name, f"log density of peak {c}", *_pair(facts, name, c),
+               covers(facts.values, name, (c,)))
+        for c in largest(facts).tolist()
+    ]  # fmt: skip
+
+
+def barriers(facts: Facts) -> dict[int, Result]:
+    """Return, by peak, the least drop of log density out of it; ``at`` says to which peak.
+
+    Of the largest peaks, as far as they touch others.
+    """
+    if not heights(facts) or not _has(facts, *_SADDLES):
+        return {}
+    pair, level, _ = (facts.values[x.name].values for x in _SADDLES)
+    found = {}
+    for c in largest(facts).tolist():
+        own = np.flatnonzero((pair == c).any(axis=1))
+        if own.size:
+            found[c] = _barrier(facts, c, int(own[level[own].argmax()]))
+    return found
+
+
+def lowest(facts: Facts) -> tuple[int, Result] | None:
+    """Return the peak, of all, with the lowest barrier, and that."""
+    if not heights(facts) or not _has(facts, *_SADDLES) or not facts.values.sizes["saddle"]:
+        return None
+    pair, level, _ = (facts.values[x.name].values for x in _SADDLES)
+    drop = facts.values[v.peak_log_density.name].values[pair] - level[:, None]
+    s, side = np.unravel_index(int(drop.argmin()), drop.shape)
+    c = int(pair[s, side])
+    return c, _barrier(facts, c, int(s))
+
+
+def _barrier(facts: Facts, c: int, s: int) -> Result:
+    """Return the drop from a peak to one of its saddles."""
+    pair = facts.values[v.saddle_peak.name].values[s]
+    top, spread = _pair(facts, v.peak_log_density.name, c)
+    level, error = _pair(facts, v.saddle_log_density.name, s)
+    to = int(pair[pair != c][0])
+    return Result("barrier", f"barrier out of peak {c}", top - level, spread + error, DROP,
+                  at=f"to peak {to}")  # fmt: skip
+
+
+def _has(facts: Facts, *variables: v.Variable) -> bool:
+    return all(variable.name in facts.values for variable in variables)
+
+
+def _pair(facts: Facts, name: str, i: int) -> tuple[float, float]:
+    return float(facts.values[name][i]), float(facts.values[f"{name}_error"][i])
 
 
 def of(facts: Facts, name: str) -> list[Result]:
@@ -113,7 +222,7 @@ def _partner(values: xr.Dataset, name: str, suffix: str, default: Any) -> Any:
 
 def _at(array: xr.DataArray, i: tuple[int, ...]) -> str:
     return ", ".join(
-        f"{RANK.get(str(dim), str(dim))} = {array[dim].values[j]}"
+        AT.get(str(dim), f"{dim} = {{}}").format(array[dim].values[j])
         for dim, j in zip(array.dims, i, strict=True)
     )
 

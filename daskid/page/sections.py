@@ -6,11 +6,13 @@ import numpy as np
 import xarray as xr
 
 from daskid import variables as v
-from daskid.page import figures, provenance
+from daskid.page import density as densities
+from daskid.page import figures, provenance, topography
+from daskid.page import peaks as topology
 from daskid.page.facts import Facts, parameters, samples
 from daskid.page.markup import bullets, section, table
 from daskid.page.numbers import aligned, count, exact, number, period, size
-from daskid.page.results import Result, results
+from daskid.page.results import DROP, Result, barriers, method, results
 from daskid.page.summary import cautions, sentences
 from daskid.page.text import escape, foreign
 
@@ -101,10 +103,14 @@ def _cell(name: str, value: object) -> str:
 
 def dimension(facts: Facts) -> str:
     """Show the dimension: a table with what each error covers, the fit, the scales."""
-    entries = [r for r in results(facts) if r.name.startswith("id_")]
+    entries = results(facts)
     if not entries:
         return ""
-    pictures = figures.twonn_fit(facts) + figures.dimension_scale(facts)
+    drawn = (
+        figures.twonn_fit, figures.dimension_scale, figures.dimension_window,
+        figures.dimension_blocks,
+    )  # fmt: skip
+    pictures = "".join(draw(facts) for draw in drawn)
     return _results_table(entries) + (f'<div class="pair">{pictures}</div>' if pictures else "")
 
 
@@ -115,8 +121,7 @@ def _results_table(entries: list[Result]) -> str:
     scale = f"scale [{foreign(units, 20)}]" if units not in ("", "1") else "scale"
     rows = [
         [
-            escape(r.quantity.removeprefix("intrinsic dimension ").strip("()"))
-            + (f", {escape(r.at)}" if r.at else ""),
+            escape(method(r)) + (f", {escape(r.at)}" if r.at else ""),
             "" if r.radius is None else number(r.radius),
             _value(r, notes.get(r.covers, "")),
             "" if r.samples is None else f"{r.samples:,}",
@@ -140,6 +145,33 @@ def _value(r: Result, note: str) -> str:
     return f"{value}, error unknown" if np.isfinite(r.value) else value
 
 
+def density(facts: Facts) -> str:
+    """Show the densities: what they were made with, how they are spread."""
+    lines = [(escape(name), escape(value)) for name, value in densities.lines(facts)]
+    if not lines:
+        return ""
+    tables = table("Density", (), lines) + _covers(facts, v.log_density_error)
+    return f'<div class="pair">{topography.log_density(facts)}<div>{tables}</div></div>'
+
+
+def peaks(facts: Facts) -> str:
+    """Show the peaks: a table, their tree, saddles, places, and what z does to their number."""
+    drawn = (topography.basins, topography.tree, topography.matrix, topography.surviving)
+    pictures = "".join(draw(facts) for draw in drawn)
+    listed = topology.peak_table(facts)
+    if listed:
+        listed += _covers(facts, v.peak_log_density_error, DROP if barriers(facts) else "")
+    return listed + (f'<div class="pair">{pictures}</div>' if pictures else "")
+
+
+def _covers(facts: Facts, error: v.Variable, barrier: str = "") -> str:
+    words = str(facts.ds[error.name].attrs.get("covers", "")) if error.name in facts.ds else ""
+    said = [("", words), ("Of barriers: ", barrier)]
+    lines = "".join(f"<li>{start}{foreign(text, 600)}</li>" for start, text in said if text)
+    head = "What the errors, one standard error each, cover:"
+    return f'<div class="notes"><p>{head}</p><ul>{lines}</ul></div>' if lines else ""
+
+
 def origin(facts: Facts) -> str:
     """List versions, steps with parameters and fingerprints, commands, cost."""
     return provenance.body(facts.ds)
@@ -149,6 +181,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Facts], str]]] = {
     "summary": ("Summary", summary),
     "data": ("Data", data),
     "dimension": ("Dimension", dimension),
+    "density": ("Density", density),
+    "peaks": ("Peaks", peaks),
     "provenance": ("Provenance", origin),
 }
 

@@ -1,11 +1,13 @@
 """Kill a worker, the scheduler or the driver of a search at random moments, again and again.
 
-    PYTHONPATH=.:tests python tests/benchmarks/survive.py [--kills 20] [--seed 0]
+    PYTHONPATH=.:tests python tests/benchmarks/survive.py [--kills 20] [--samples 60000]
+                                                       [--seed 0]
 
 Each line is a search of its own, on a scheduler and two workers in processes of their own:
-what was killed when (seconds after the first tile was begun), the tiles that were done then,
-how the driver ended, whether it was resumed, how many of the tiles that were done were begun
-again, and whether the lists have the bits of an undisturbed search in memory.
+what was killed, so many seconds after a random number of tiles had been done (0: one had been
+begun), the tiles that were done at that moment, how the driver ended, whether it was resumed, how
+many of the tiles that were done were begun again, and whether the lists have the bits of an
+undisturbed search in memory.
 """
 
 import argparse
@@ -20,12 +22,15 @@ import time
 from pathlib import Path
 
 import psutil
-from survival import PATIENCE, Count, K, Place, folder_of, wait_until
+from survival import PATIENCE, Count, K, Place, folder_of, wait_for_marks, wait_until
 
 from daskid.storage import ledger
 
 VICTIMS = ("worker", "scheduler", "driver")
-LATEST = 2.0
+LATEST = 0.5
+"""Seconds after a tile."""
+SPARED = 4
+"""Tiles at the end of a search, before which the kill comes."""
 DRIVER = """
 import json, sys, daskid
 from daskid.storage import ledger
@@ -72,8 +77,9 @@ def kill_once(place, number, victim, moments):
     file = place.folder / "scheduler.json"
     cluster = Cluster(place, file)
     driver = drive(place, run, file)
+    after, moment = moments.randrange(place.tiles - SPARED), moments.uniform(0, LATEST)
     wait_until(lambda: ledger.tries(folder_of(run)), driver)
-    moment = moments.uniform(0, LATEST)
+    wait_for_marks(run, after, driver)
     time.sleep(moment)
     victims = {"driver": driver.pid, "scheduler": cluster.scheduler.pid}
     pid = victims.get(victim) or moments.choice(cluster.workers()).pid
@@ -94,23 +100,24 @@ def kill_once(place, number, victim, moments):
     tries = {int(tile): n for tile, n in json.loads(out.splitlines()[-1]).items()}
     begun_again = len(count.begun_again(tries))
     same = "yes" if place.same_bits(run) else "NO"
-    return victim, f"{moment:.2f}", len(count.done), why, again, begun_again, same
+    return victim, f"{after} + {moment:.2f} s", len(count.done), why, again, begun_again, same
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--samples", type=int, default=60_000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     moments = random.Random(given.seed)
-    form = "{:>3} {:<10}{:>8}{:>11}  {:<18}{:<10}{:>12}{:>10}"
+    form = "{:>3} {:<10}{:>14}{:>11}  {:<18}{:<10}{:>12}{:>10}"
     print(
         form.format(
-            "#", "killed", "after s", "tiles done", "driver", "", "begun again", "same bits"
+            "#", "killed", "after tiles", "tiles done", "driver", "", "begun again", "same bits"
         )
     )
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder))
+        place = Place(Path(folder), given.samples)
         for number in range(given.kills):
             line = kill_once(place, number, VICTIMS[number % len(VICTIMS)], moments)
             print(form.format(number + 1, *line), flush=True)

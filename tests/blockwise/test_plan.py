@@ -9,6 +9,7 @@ from daskid.blockwise.search.plan import (
     BLOCK_BYTES,
     IMPORTS_BYTES,
     LEAST_BLOCK,
+    MOST_BLOCK,
     MOST_TASKS,
     STRIP_ROWS,
     make_plan,
@@ -70,3 +71,15 @@ def test_plan__of_a_copy_says_why_and_refuses_what_does_not_fit():
     assert got.worker_bytes == IMPORTS_BYTES + 2 * (600 << 20)
     with pytest.raises(MemoryError, match=r"expected at least 1.09 GiB a worker .* to copy"):
         plan(copy=copy, limit=1 << 30)
+
+
+def test_plan__takes_larger_blocks_of_wide_rows():
+    assert plan(features=1000).block_bytes == BLOCK_BYTES
+    assert plan(features=30_000, n=20_000).block_bytes == 4 * 100 * 8 * 30_000
+    assert plan(features=100_000, n=20_000).block_bytes == MOST_BLOCK
+    assert plan(features=30_000, n=20_000, limit=700 << 20).block_bytes < BLOCK_BYTES * 2
+
+
+def test_plan__counts_the_form_in_which_rows_are_compared():
+    assert plan(prepared=True).task_bytes > plan().task_bytes
+    assert plan(prepared=True).bytes_read == plan().bytes_read

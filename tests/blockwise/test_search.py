@@ -169,9 +169,11 @@ def test_hash_collisions__of_a_few_rows(monkeypatch):
 def test_hash_equal__rows_are_compared():
     # without the comparison, a constant hash would make one location of all rows
     x = np.arange(6.0).reshape(3, 2)
-    found = scan.scan(MemoryRows(x), NONE, NONE)._replace(hashes=np.zeros(3, np.uint64))
+    found = scan.scan(MemoryRows(x), "euclidean", NONE, NONE)._replace(
+        hashes=np.zeros(3, np.uint64)
+    )
     np.testing.assert_array_equal(scan.locate(MemoryRows(x), found), [0, 1, 2])
-    with mock.patch.object(scan, "_equal", lambda source, a, b, places: np.ones(a.size, bool)):
+    with mock.patch.object(scan, "_equal", lambda source, a, b, place: np.ones(a.size, bool)):
         np.testing.assert_array_equal(scan.locate(MemoryRows(x), found), [0, 0, 0])
 
 

@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 from survival import TILES, Count, K, Place, folder_of, wait_for_marks, wait_until
 
 import daskid
-from daskid.blockwise.search import pool
+from daskid.blockwise.search import pool, workers
 from daskid.storage import ledger
 
 
@@ -235,8 +235,8 @@ def test_scheduler_killed__an_error_then_resumes(place, run, kept, workers_env, 
 
 
 def test_no_workers__an_error_names_the_tile(workers_env, monkeypatch):
-    monkeypatch.setattr(pool, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(pool, "GONE_SECONDS", 0.3)
+    monkeypatch.setattr(workers, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "GONE_SECONDS", 0.3)
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster,
         Client(cluster),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
+import daskid
 from daskid.estimators.dimension import gride, mle, twonn
 from daskid.variables import VARIABLES, SchemaError
 
@@ -353,3 +354,23 @@ def test_twonn__refuses_a_fraction_out_of_range(fraction, lists):
 def test_twonn__refuses_an_unknown_method(lists):
     with pytest.raises(ValueError, match="method: expected 'ml' or 'fit', got 'bayes': choose"):
         twonn(lists, method="bayes")
+
+
+def test_dimension__of_cosine_distances_is_that_of_the_directions():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3000, 4)) * rng.uniform(0.1, 9.0, (3000, 1))
+    lengths = np.linalg.norm(x, axis=1, keepdims=True)
+    ds = xr.Dataset({"rows": (("sample", "feature"), x)})
+    unit = xr.Dataset({"rows": (("sample", "feature"), x / lengths)})
+    out, expected = (
+        daskid.mle(daskid.gride(daskid.twonn(daskid.knn(each, k=16, metric=metric))))
+        for each, metric in ((ds, "cosine"), (unit, "euclidean"))
+    )
+    for name in ("id_twonn", "id_twonn_error", "id_gride", "id_gride_radius", "id_mle"):
+        np.testing.assert_allclose(out[name], expected[name], rtol=1e-6)
+    assert abs(float(out.id_twonn) - 3) < 0.25
+    blocks = [
+        daskid.twonn_blocks(each, smallest=1000, metric=metric).id_blocks
+        for each, metric in ((ds, "cosine"), (unit, "euclidean"))
+    ]
+    np.testing.assert_allclose(*blocks, rtol=1e-6)

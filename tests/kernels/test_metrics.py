@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import daskid
+from daskid.kernels._simd import LANES
 from daskid.kernels.metrics import (
     ABSOLUTE,
-    LANES,
+    HALF_SQUARE,
     LARGEST,
     METRICS,
     SQUARE,
@@ -54,7 +55,7 @@ def test_euclidean__adds_in_lanes_then_in_a_tree(rows):
     assert distance(x, y) == sqrt(expected)
 
 
-@given(pairs_of_rows, st.sampled_from([SQUARE, ABSOLUTE, LARGEST]), st.data())
+@given(pairs_of_rows, st.sampled_from([SQUARE, HALF_SQUARE, ABSOLUTE, LARGEST]), st.data())
 def test_weights_and_periods__add_in_the_same_order(rows, combine, data):
     x, y = rows
     weight = data.draw(arrays("f8", x.size, elements=st.floats(0, 10, allow_subnormal=False)))
@@ -62,19 +63,19 @@ def test_weights_and_periods__add_in_the_same_order(rows, combine, data):
     terms = []
     for a, b, p, w in zip(x, y, period, weight, strict=True):
         shorter = min(abs(a - b), p - abs(a - b) if p else inf)
-        terms.append(float((shorter * shorter if combine == SQUARE else shorter) * w))
+        terms.append(float((shorter * shorter if combine <= HALF_SQUARE else shorter) * w))
     expected = lane_tree(terms, combine)
-    assert distance(x, y, combine, period, weight) == (
-        sqrt(expected) if combine == SQUARE else expected
-    )
+    of = {SQUARE: sqrt, HALF_SQUARE: lambda square: square / 2}
+    assert distance(x, y, combine, period, weight) == of.get(combine, float)(expected)
 
 
-@given(pairs_of_rows, st.sampled_from([SQUARE, ABSOLUTE, LARGEST]))
+@given(pairs_of_rows, st.sampled_from([SQUARE, HALF_SQUARE, ABSOLUTE, LARGEST]))
 def test_distance__is_right_and_symmetric(rows, combine):
     x, y = rows
     exact = [abs(Fraction(float(a)) - Fraction(float(b))) for a, b in zip(x, y, strict=True)]
     expected = {
         SQUARE: sqrt(fsum(float(e * e) for e in exact)),
+        HALF_SQUARE: fsum(float(e * e) for e in exact) / 2,
         ABSOLUTE: fsum(map(float, exact)),
         LARGEST: float(max(exact)),
     }[combine]
@@ -112,6 +113,7 @@ def test_largest_reduced__bounds_all_squares_of_one_root(square, steps):
     if np.sqrt(above) == np.sqrt(square):
         assert above <= largest_reduced(np.sqrt(square), SQUARE)
     assert largest_reduced(square, LARGEST) == square
+    assert largest_reduced(square, HALF_SQUARE) / 2 == square
     assert largest_reduced(np.array(inf), SQUARE) == inf
 
 

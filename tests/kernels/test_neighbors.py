@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from daskid.kernels import neighbors as kernel
-from daskid.kernels.metrics import LANES, METRICS, SQUARE, reduced_distance
+from daskid.kernels._simd import LANES
+from daskid.kernels.metrics import METRICS, SQUARE, reduced_distance
 
 NONE = np.zeros(0)
 
@@ -54,6 +55,7 @@ def check(x, k, **options):
 
 rng = np.random.default_rng(5)
 N = 350
+PLAIN = [name for name, metric in METRICS.items() if metric.prepare is None]
 half = np.arange(N)[:, np.newaxis] < N // 2
 
 
@@ -93,7 +95,7 @@ def test_any_number_of_features__exact(d, dtype):
     check(normal(d, 60 if d > 100 else 300).astype(dtype), 7)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", PLAIN)
 @pytest.mark.parametrize("d", [2, 37])
 def test_weights_and_periods__exact(metric, d):
     x = np.random.default_rng(d).uniform(-np.pi, np.pi, (200, d))
@@ -216,12 +218,13 @@ def exact_reduced(x, y, weight):
 def check_bounds(x, y, space, tiles, every=1):
     """Bounds hold for the reduced distance as computed, and for the exact one."""
     lanes = np.empty(LANES)
+    first = 0
     for tile in tiles.of(x):
         for i in range(0, len(x), every):
             for j in range(0, tile.low.shape[1], every):
                 low = float(tile.low[i, j])
                 high = low * (1 + tile.relative) + tile.x_slack[i] + tile.y_slack[j]
-                other = y[tile.first + j]
+                other = y[tiles.order[first + j]]
                 reduced = reduced_distance(
                     x[i], other, space.combine, space.period, space.weight, lanes
                 )
@@ -231,6 +234,7 @@ def check_bounds(x, y, space, tiles, every=1):
                 if space.combine == SQUARE and space.period.size == 0:
                     exact = exact_reduced(x[i], other, space.weight)
                     assert Fraction(low) <= exact * Fraction(tiles.units) <= Fraction(high)
+        first += tile.low.shape[1]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -273,14 +277,14 @@ def test_bounds__hold_on_adversarial_data(name, dtype, d):
 )
 def test_bounds__hold_on_any_floats(x, dtype):
     space = space_of(x)
-    if 0 < space.scale**-2 < 1e-280:
+    if space.scale > 1e140:  # the search refuses such data
         return
     y = kernel.Block(x, None)
     product = kernel.product_tiles(y, space, dtype or np.float64)
     check_bounds(x, x, space, product if dtype else kernel.direct_tiles(y, space))
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", PLAIN)
 @pytest.mark.parametrize("d", [1, 3, 40, 700])
 def test_bounds__of_direct_sums_hold(metric, d):
     x = np.random.default_rng(d).uniform(-3, 3, (12, d)) * 10.0 ** np.linspace(-100, 0, d)

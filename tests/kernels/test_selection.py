@@ -37,9 +37,9 @@ def test_kth_bound__is_near_the_kth_value():
     st.integers(0, 200).flatmap(lambda m: arrays("f4", m, elements=st.sampled_from([0, 1, 2]))),
     st.sampled_from([-1.0, 0.0, 1.0, 2.0, np.inf]),
 )
-def test_below__finds_what_numpy_finds(row, ceiling):
+def test_columns_up_to__finds_what_numpy_finds(row, ceiling):
     found = np.empty(row.size, np.int64)
-    held = selection._below(row, np.float32(ceiling), found)
+    held = selection._columns_up_to(row, np.float32(ceiling), found)
     np.testing.assert_array_equal(found[:held], np.flatnonzero(row <= ceiling))
 
 
@@ -71,7 +71,7 @@ def test_no_neighbor(x, y, exclude, expected):
     assert selection.no_neighbor(x, 0, y, 0, exclude) is expected
 
 
-def candidates(low, slack, k, capacity, tile):
+def candidates(low, slack, k, capacity, tile, total=0):
     """Feed a matrix of lower bounds in tiles; return candidates by row."""
     n, m = low.shape
     limit, count = np.full(n, np.inf), np.zeros(n, np.int64)
@@ -82,7 +82,7 @@ def candidates(low, slack, k, capacity, tile):
         numbers = np.arange(first, first + part.shape[1])
         selection.keep_candidates(
             part, 0.0, np.full(n, slack), np.zeros(part.shape[1]), nobody,
-            np.stack([numbers, numbers, numbers]), 0, first, k, limit, bound, column, count,
+            np.stack([numbers, numbers, numbers]), 0, first, total, k, limit, bound, column, count,
         )  # fmt: skip
     return [None if count[i] < 0 else column[i, : count[i]] for i in range(n)]
 
@@ -130,6 +130,7 @@ def test_bounds_from_rows__are_the_distances_shrunk(combine):
 def test_center_rows__centers_scales_and_squares():
     rows = np.array([[1e8, 2.0], [1e8 + 3, 6.0]])
     out, norm = np.empty((2, 2), "f4"), np.empty(2, "f4")
-    selection.center_rows(rows, np.array([1e8, 4.0]), np.array([1.0, 0.5]), out, norm)
-    np.testing.assert_array_equal(out, [[0, -1], [3, 1]])
-    np.testing.assert_array_equal(norm, [1, 10])
+    center, factor = np.array([1e8, 4.0]), np.array([1.0, 0.5])
+    selection.center_rows(rows, np.array([1, 0]), center, factor, out, norm)
+    np.testing.assert_array_equal(out, [[3, 1], [0, -1]])
+    np.testing.assert_array_equal(norm, [10, 1])

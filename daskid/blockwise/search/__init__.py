@@ -7,17 +7,19 @@ workers, the order of tasks, or on how often the job was killed.
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from daskid.blockwise.search.plan import BLOCK_BYTES, Plan, make_plan, strip_rows
 from daskid.blockwise.search.probe import pairs_per_second
-from daskid.blockwise.search.scan import Scan, Source, locate, scan
+from daskid.blockwise.search.scan import NONE, Scan, Source, locate, scan
 from daskid.blockwise.search.strips import LISTS, Labels, Target, search_strips
 from daskid.blockwise.search.window import frames_of, separation_window
+from daskid.kernels.forms import word_weights
 from daskid.kernels.locations import most_within
-from daskid.kernels.metrics import METRICS
+from daskid.kernels.metrics import DIFFERENT, METRICS, lengths
 from daskid.kernels.neighbors import Space
 from daskid.storage.rows import MemoryRows
 from daskid.typing import Array, Floats, Ints
@@ -32,6 +34,7 @@ __all__ = [
     "Source",
     "Target",
     "frames_of",
+    "lengths",
     "make_plan",
     "prepare",
     "probe",
@@ -94,9 +97,10 @@ def prepare(source: Source, rule: Rule, frame: Ints | None, trajectory: Ints | N
     ValueError
         If there are too few locations for ``rule.k``, or values that can't be compared.
     """
+    _check_period(rule)
     start = time.monotonic()
     n = source.shape[0]
-    found = scan(source, rule.period, rule.weight)
+    found = scan(source, rule.metric, rule.period, rule.weight)
     location = locate(source, found) if rule.merge else np.arange(n)
     copies = np.bincount(location, minlength=n)
     first = np.flatnonzero(copies)
@@ -143,8 +147,19 @@ def search(
 
 def probe(rows: Array, rule: Rule) -> float:
     """Return the pairs a second of one thread, measured on the first rows of a source."""
-    found = scan(MemoryRows(rows), rule.period, rule.weight)
+    _check_period(rule)
+    found = scan(MemoryRows(rows), rule.metric, rule.period, rule.weight)
     return pairs_per_second(rows, _space(rule, found), min(rule.k, len(rows) - 1))
+
+
+def _check_period(rule: Rule) -> None:
+    if rule.period.size and METRICS[rule.metric].prepare is not None:
+        periodic = ", ".join(name for name, metric in METRICS.items() if metric.prepare is None)
+        f = int(np.flatnonzero(rule.period)[0])
+        raise ValueError(
+            f"period: expected none for metric={rule.metric!r}, got {rule.period[f]:g} for feature "
+            f"{f}: use one of {periodic}, or drop the coordinate"
+        )
 
 
 def _check_k(rule: Rule, locations: int, n: int, within: int) -> None:
@@ -161,14 +176,15 @@ def _check_k(rule: Rule, locations: int, n: int, within: int) -> None:
 
 
 def _space(rule: Rule, found: Scan) -> Space:
-    span = found.highest - found.places.lowest
-    norm = float(np.sqrt((span**2 * rule.weight if rule.weight.size else span**2).sum()))
-    return Space(
-        METRICS[rule.metric].combine,
-        rule.period,
-        rule.weight,
-        found.places.lowest,
-        found.center,
-        float(2.0 ** -np.ceil(np.log2(norm))) if norm > 0 else 1.0,
-        rule.exclude,
-    )
+    combine, prepare = METRICS[rule.metric]
+    form = None if prepare is None else partial(prepare, weight=rule.weight)
+    weight = rule.weight if prepare is None else NONE
+    if combine == DIFFERENT:
+        weight = word_weights(rule.weight, found.features)
+        scale = float(rule.weight.sum()) if rule.weight.size else float(found.features)
+    else:
+        span = found.highest - found.lowest
+        norm = float(np.sqrt((span**2 * weight if weight.size else span**2).sum()))
+        scale = float(2.0 ** -np.ceil(np.log2(norm))) if norm > 0 else 1.0
+    lowest, center = found.lowest, found.center
+    return Space(combine, rule.period, weight, lowest, center, scale, rule.exclude, form)

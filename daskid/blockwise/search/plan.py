@@ -17,7 +17,9 @@ STRIPS = 16
 """Strips of a small search: enough for all threads of a laptop to have work."""
 STRIP_BYTES = 64 << 20
 BLOCK_BYTES = 32 << 20
-LEAST_BLOCK = 2 << 20
+LEAST_BLOCK, MOST_BLOCK = 2 << 20, 128 << 20
+ROWS_A_NEIGHBOR = 4
+"""Rows of a block for each neighbor, where rows are so wide that blocks have few."""
 MOST_TASKS = 100_000
 IMPORTS_BYTES = 400 << 20
 """A worker before its first tile: imports, and kernels once they are compiled (measured)."""
@@ -106,6 +108,7 @@ def make_plan(
     worker_limit: int | None,
     copy: Cost | None,
     labels: int,
+    prepared: bool = False,
 ) -> Plan:
     """Return the plan of a search by strips.
 
@@ -121,6 +124,8 @@ def make_plan(
         What it takes to copy the rows into the run first, None if that is not needed.
     labels
         How many integers a row every worker holds: locations, frames, trajectories.
+    prepared
+        Whether rows are brought into another form, in float64, before they are compared.
 
     Raises
     ------
@@ -137,7 +142,7 @@ def make_plan(
             "or search fewer samples"
         )
     fixed = IMPORTS_BYTES + 8 * n * labels
-    shape = (n, features, itemsize, k, chunk_bytes)
+    shape = (n, features, VALUE if prepared else itemsize, k, chunk_bytes)
     block = _fitted_block(shape, fixed, threads, worker_limit)
     task = task_bytes(*shape, block)
     size = n * features * itemsize
@@ -172,7 +177,9 @@ def _fitted_block(
     shape: tuple[int, int, int, int, int], fixed: int, threads: int, limit: int | None
 ) -> int:
     """Return the largest block with which the tasks of a worker fit into its memory."""
-    block = BLOCK_BYTES
+    _, features, _, k, _ = shape
+    # a block of few rows has most of its candidates computed again: those of the next are nearer
+    block = min(max(BLOCK_BYTES, ROWS_A_NEIGHBOR * k * VALUE * features), MOST_BLOCK)
     if limit is None:
         return block
 
@@ -202,5 +209,5 @@ def task_bytes(
     strip, lists = rows * features * itemsize, rows * k
     part = min(rows, PART_ROWS) * (features * (itemsize + VALUE) + (2 * k + 64) * 24)
     block_rows = min(n, max(1, block_bytes // (VALUE * features)))
-    block = block_rows * features * (itemsize + 12)
+    block = block_rows * (features * (itemsize + 12) + VALUE)
     return int(strip + 16 * lists + part + max(strip, block, 32 * lists) + 2 * chunk_bytes)

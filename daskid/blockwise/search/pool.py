@@ -1,7 +1,7 @@
 """Run tasks on the current client, or else on local threads, a few in flight at a time."""
 
+import asyncio
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -9,16 +9,13 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import dask
-from dask.utils import format_bytes
+from dask import base
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from daskid.blockwise.search.plan import IMPORTS_BYTES
-from daskid.blockwise.search.workers import prepare
+from daskid.blockwise.search.workers import Watch, killed, lost, prepare
 
 WINDOW = 2
 """Tasks in flight per thread: enough to hide the way to a worker, few enough to hold."""
-LOOK_SECONDS, GONE_SECONDS = 5.0, 60.0
-"""How often to look whether anybody is there, and when nobody is for too long."""
 ONE_THREAD = ("synchronous", "sync", "single-threaded")
 THREADS = ("threads", "threading")
 
@@ -77,11 +74,11 @@ def run(
     Raises
     ------
     MemoryError
-        If tasks kill their workers.
+        If tasks kill their workers, or all workers are paused for good.
     ConnectionError
         If the scheduler is lost.
     TimeoutError
-        If there has been no worker for a minute.
+        If there has been no worker for a minute, or no result and no CPU time for ten.
     """
     left = set(range(len(arguments)))
     with threadpool_limits(1, user_api="blas"):
@@ -122,6 +119,66 @@ def _finished(waiting: dict[Future[Any], int]) -> Iterator[tuple[int, Any]]:
         yield waiting.pop(future), future.result()
 
 
+def compute(*collections: Any) -> tuple[Any, ...]:
+    """Compute dask collections; where workers are gone it ends in an error, not never.
+
+    Parameters
+    ----------
+    collections
+        Whatever :func:`dask.compute` takes.
+
+    Returns
+    -------
+    What it returns.
+
+    Raises
+    ------
+    MemoryError
+        If tasks kill their workers, or all workers are paused for good.
+    ConnectionError
+        If the scheduler is lost.
+    TimeoutError
+        If there has been no worker for a minute.
+    """
+    client = current_client()
+    if client is None:
+        return tuple(base.compute(*collections))
+    prepare(client)
+
+    def get(graph: Any, keys: Any, **options: Any) -> Any:
+        return gather(client, client.get(graph, keys, sync=False, **options))
+
+    return tuple(base.compute(*collections, scheduler=get))
+
+
+def gather(client: Any, futures: Any) -> Any:
+    """Return the results of (nested lists of) futures, as long as anybody is there to finish them.
+
+    Raises
+    ------
+    MemoryError, ConnectionError, TimeoutError
+        See :func:`compute`.
+    """
+    from distributed import CancelledError, KilledWorker, futures_of
+    from distributed.comm.core import CommClosedError
+
+    watch, loop = Watch(client), client.loop.asyncio_loop
+    results = asyncio.run_coroutine_threadsafe(client.gather(futures, asynchronous=True), loop)
+    try:
+        while not results.done():
+            wait([results], timeout=watch.interval)
+            if not results.done():
+                watch.look("a dask computation")
+        return results.result()
+    except KilledWorker as error:
+        raise killed(f"task {error.task!r}", 0, error) from error
+    except (CancelledError, CommClosedError) as error:
+        raise lost(client, error) from error
+    finally:
+        if client.status == "running" and not results.done():
+            client.cancel(futures_of(futures), force=True)
+
+
 def _on_client(
     client: Any, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], needs: int
 ) -> Iterator[tuple[int, Any]]:
@@ -132,6 +189,7 @@ def _on_client(
     todo = enumerate(arguments)
     finished: SimpleQueue[Any] = SimpleQueue()
     flying: dict[str, tuple[Any, int]] = {}
+    watch = Watch(client, needs)
 
     def submit(most: int) -> None:
         for i, args in islice(todo, max(0, most - len(flying))):
@@ -142,37 +200,26 @@ def _on_client(
     try:
         submit(WINDOW * threads())
         while flying:
-            future = _next(client, finished, min(i for _, i in flying.values()))
+            future = _next(watch, finished, min(i for _, i in flying.values()))
             _, i = flying.pop(future.key)
             result = _result(future, i, needs)
             submit(WINDOW * threads())  # workers come and go
             yield i, result
     except (CancelledError, CommClosedError) as error:
-        raise _lost(client, error) from error
+        raise lost(client, error) from error
     finally:
         if client.status == "running":
             client.cancel([future for future, _ in flying.values()], force=True)
 
 
-def _next(client: Any, finished: "SimpleQueue[Any]", tile: int) -> Any:
+def _next(watch: Watch, finished: "SimpleQueue[Any]", tile: int) -> Any:
     """Return the next future that is done; raise when there is nobody left to do it."""
-    since = time.monotonic()
+    watch.finished()
     while True:
         try:
-            return finished.get(timeout=LOOK_SECONDS)
+            return finished.get(timeout=watch.interval)
         except Empty:
-            waited = time.monotonic() - since
-        if client.status != "running":
-            if waited < GONE_SECONDS and client.status in ("connecting", "newly-created"):
-                continue
-            raise _lost(client, f"at tile {tile}")
-        if client.nthreads():
-            since = time.monotonic()
-        elif waited > GONE_SECONDS:
-            raise TimeoutError(
-                f"workers: expected one or more, got none for {waited:.0f} s at tile {tile}: start "
-                "workers, and run again; tiles that are in a store are kept"
-            )
+            watch.look(f"tile {tile}", still=True)
 
 
 def _result(future: Any, tile: int, needs: int) -> Any:
@@ -181,17 +228,7 @@ def _result(future: Any, tile: int, needs: int) -> Any:
     try:
         return future.result()
     except KilledWorker as error:
-        worker = error.last_worker  # may be gone by now
-        raise MemoryError(
-            f"workers: tile {tile} killed its worker {worker.address!r}: it needs about "
-            f"{format_bytes(needs)} beside the {format_bytes(IMPORTS_BYTES)} of an idle worker, "
-            f"the limit is {format_bytes(worker.memory_limit)}: use workers with more memory"
-        ) from error
-
-
-def _lost(client: Any, why: object) -> ConnectionError:
-    reason = " ".join(str(why).split())
-    return ConnectionError(
-        f"scheduler: lost {client.scheduler.address!r} ({reason}): start it again, and run again; "
-        "tiles that are in a store are kept"
-    )
+        raise killed(f"tile {tile}", needs, error) from error
+    except Exception as error:
+        error.add_note(f"in tile {tile}, on a worker")
+        raise

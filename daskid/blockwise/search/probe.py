@@ -5,7 +5,7 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from daskid.kernels.neighbors import Block, Space, empty_lists, update
+from daskid.kernels.neighbors import Block, Space, compared, empty_lists, update
 from daskid.typing import Array
 
 SECONDS = 2.0
@@ -22,6 +22,7 @@ def pairs_per_second(rows: Array, space: Space, k: int) -> float:
     space, k
         How they are compared, and the length of the lists.
     """
+    rows = compared(rows, space)
     who = np.stack([np.arange(len(rows)), np.arange(len(rows)), np.zeros(len(rows), np.int64)])
     every = Block(rows, who)
     some = Block(rows[:ROWS], np.ascontiguousarray(who[:, :ROWS]))

@@ -14,9 +14,8 @@ import numpy as np
 from daskid.blockwise.search import pool
 from daskid.blockwise.search.plan import strip_rows
 from daskid.blockwise.search.progress import progress
-from daskid.blockwise.search.scan import NONE, Source
-from daskid.kernels.locations import canonical
-from daskid.kernels.neighbors import Block, Space, empty_lists, update
+from daskid.blockwise.search.scan import Source
+from daskid.kernels.neighbors import Block, Space, compared, empty_lists, update
 from daskid.storage import ledger, run
 from daskid.storage.rows import MemoryRows, block_rows
 from daskid.typing import Array, Floats, Ints
@@ -120,7 +119,8 @@ def _lists(
     del strip
     lists = empty_lists(first.size, k)
     rows = block_rows(source.shape, 8, source.chunk_rows(), block_bytes)
-    for a in range(0, n, rows):
+    own = start // rows * rows  # the first block, as neighbors are likely to be in it
+    for a in [*range(own, n, rows), *range(0, own, rows)]:
         y = _block(source, labels, space, a, min(a + rows, n))
         # of copies, the first one is searched
         update(lists, x, _part(y, y.who[0] == np.arange(a, a + y.who.shape[1])), space)
@@ -175,9 +175,7 @@ def _reads_back(target: Target, start: int, stop: int, mark: str) -> bool:
 
 
 def _block(source: Source, labels: Labels, space: Space, start: int, stop: int) -> Block:
-    rows = source.read(start, stop)
-    if space.period.size:
-        rows = canonical(rows, space.lowest, space.period, NONE)
+    rows = compared(source.read(start, stop), space)
     own = np.arange(start, stop)
     location, frame, trajectory = (None if x is None else x.read(start, stop) for x in labels)
     location = own if location is None else location

@@ -7,11 +7,13 @@ states are needed, and rare transitions between states do not move a quartile.
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from daskid.kernels.metrics import LANES, METRICS, distance_of
+from daskid.kernels._simd import LANES
+from daskid.kernels.metrics import ABSOLUTE, DIFFERENT, METRICS, distance_of
 from daskid.typing import Array, Floats, Ints
 
 Read = Callable[[int, int], Array]
@@ -80,7 +82,7 @@ def separation_window(
         )
     cap = min(cap, max(2, MOST_BYTES // (8 * features) - ANCHORS))
     lags = np.unique(np.geomspace(1, cap, LAGS).astype(np.int64))
-    distances = _sampled(read, compared, frame, trajectory, lags, seed)
+    distances = _sampled(read, features, compared, frame, trajectory, lags, seed)
     there = np.array([len(d) > 0 for d in distances])  # rows may be missing in between
     lags = lags[there]
     if not (lags >= cap / 2).any():
@@ -97,6 +99,7 @@ def separation_window(
 
 def _sampled(
     read: Read,
+    features: int,
     compared: tuple[str, Floats, Floats],
     frame: Ints,
     trajectory: Ints,
@@ -104,13 +107,14 @@ def _sampled(
     seed: int,
 ) -> list[list[float]]:
     metric, period, weight = compared
-    combine, lanes = METRICS[metric].combine, np.empty(LANES)
+    form, combine, weight = _form(metric, weight, features)
+    lanes = np.empty(LANES)
     n, reach = frame.size, int(lags[-1]) + ANCHORS
     starts = np.random.default_rng(seed).integers(0, max(1, n - reach), STARTS)
     found: list[list[float]] = [[] for _ in lags]
     for start in np.unique(starts):
         stop = int(min(start + reach, n))
-        rows, number = read(int(start), stop), frame[start:stop]
+        rows, number = form(read(int(start), stop)), frame[start:stop]
         size = int(np.count_nonzero(trajectory[start:stop] == trajectory[start]))
         for a in range(min(ANCHORS, size)):
             later = np.searchsorted(number[:size], number[a] + lags)
@@ -119,6 +123,19 @@ def _sampled(
                     distance = distance_of(rows[a], rows[b], combine, period, weight, lanes)
                     found[place].append(distance)
     return found
+
+
+def _form(
+    metric: str, weight: Floats, features: int
+) -> tuple[Callable[[Array], Array], int, Floats]:
+    """Return how rows are brought into the form that is compared, and how terms combine."""
+    combine, prepare = METRICS[metric]
+    if combine == DIFFERENT:  # a few pairs: bits are compared one by one
+        weight = weight if weight.size else np.ones(features)
+        return lambda rows: rows > 0, ABSOLUTE, weight / (weight.sum() or 1.0)
+    if prepare is not None:
+        return partial(prepare, weight=weight), combine, np.zeros(0)
+    return lambda rows: rows, combine, weight
 
 
 def frames_of(duration: str, times: Array, units: str, trajectory: Ints | None) -> int:

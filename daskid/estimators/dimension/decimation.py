@@ -97,7 +97,7 @@ def twonn_blocks(
     source = source_of(rows)
     frames = blockwise.Frames(*(v.frames(ds) if exclude else (None, None)))
     for size, lists in blockwise.search_blocks(source, rule, frames, sizes, seed):
-        found[size].append(blockwise.twonn(lists))
+        found[size].append(blockwise.twonn(lists, metric))
     used = (v.rows, v.period, v.weight, *((v.row, v.trajectory) if exclude else ()))
     out = v.assign(
         ds.drop_vars("block_size", errors="ignore"),

@@ -16,6 +16,7 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.blockwise import dimension as blockwise
+from daskid.blockwise import search
 
 SANDWICH = 10
 
@@ -81,7 +82,8 @@ def read(ds: xr.Dataset, step: str) -> Lists:
             f"neighbor_distance: {step} needs 2 neighbors or more, got {distance.shape[1]}: "
             "run knn with k=2 or more"
         )
-    location = None
+    metric = str(v.parameters(ds, v.neighbor_distance).get("metric"))
+    distance, location = search.lengths(distance, metric), None
     if v.location.name in ds.variables:
         (location,) = v.read(ds, v.location)
         inputs = (*inputs, v.location)

@@ -31,9 +31,12 @@ def knn(
     Distances are Euclidean, :math:`\sqrt{\sum_f w_f \Delta_f^2}`, city-block,
     :math:`\sum_f w_f |\Delta_f|`, or Chebyshev, :math:`\max_f w_f |\Delta_f|`, with the
     weights :math:`w_f` of the coordinate ``weight`` and :math:`\Delta_f` the shorter way
-    round the coordinate ``period``. They are taken by differences in float64, and lists are
-    sorted by distance, then by sample number: the same bits for any chunks, threads or
-    processes. Rows are read block by block; runs on the current
+    round the coordinate ``period``; or cosine, :math:`1 - x \cdot y / (|x| |y|)`, or Hamming, the
+    share of two-valued features that differ, both weighted as scipy does and without
+    periods. (Cosine distances are half the squares of chords between directions: estimates
+    of dimension and density take the chords.) They are taken by differences in float64, and
+    lists are sorted by distance, then by sample number: the same bits for any chunks, threads
+    or processes. Rows are read block by block; runs on the current
     ``distributed.Client`` if there is one, otherwise on local threads.
 
     Coincident samples are copies of one *location*. By default a list holds the nearest

@@ -111,5 +111,6 @@ def plan_of(rows: da.Array, rule: search.Rule) -> tuple[search.Plan, Cost | None
         chunk_bytes=min(n, chunk) * d * size,
         workers=workers, threads=threads, worker_limit=limit, copy=copy,
         labels=1 + 2 * (rule.exclude > 0),
+        prepared=search.METRICS[rule.metric].prepare is not None,
     )  # fmt: skip
     return planned, copy

@@ -1,0 +1,204 @@
+"""Which peaks are real: merging on the small table of centers and saddles.
+
+Centers are in the order of their sample numbers, so that their places in the table break
+ties as the numbers do. Two centers without a common border have no line in the table of
+saddles: there is no number for what is not there.
+"""
+
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+
+from daskid.typing import Array, Floats, Ints
+
+
+class Raw(NamedTuple):
+    """Centers by sample number, and the saddles between them by pair.
+
+    ``sample``, ``log_density`` and ``error`` are (p,); ``pair`` is (s, 2), places of two
+    centers, the smaller first; the rest is (s,).
+    """
+
+    sample: Ints
+    log_density: Floats
+    error: Floats
+    pair: Ints
+    saddle_sample: Ints
+    saddle_log_density: Floats
+    saddle_error: Floats
+
+
+class Final(NamedTuple):
+    """Peaks that survive, by decreasing density, and the saddles between them, by pair.
+
+    ``number`` (p,) is the surviving peak of each center, ``center`` (q,) the place of each
+    surviving peak in the table of centers, ``pair`` (s, 2) numbers of peaks, the smaller
+    first, and ``saddle`` (s,) lines of the table of saddles.
+    """
+
+    number: Ints
+    center: Ints
+    pair: Ints
+    saddle: Ints
+
+
+Merged = tuple[Ints, list[dict[int, int]]]
+
+
+def compact(center: Array, border: Array, log_density: Floats, error: Floats) -> Raw:
+    """Return the tables of centers and saddles.
+
+    Parameters
+    ----------
+    center
+        (n,) centers of all samples, by sample number.
+    border
+        Pairs of centers and the highest border sample of each, of
+        :func:`daskid.kernels.peaks.highest`.
+    log_density, error
+        (n,) of all samples.
+    """
+    sample = np.flatnonzero(center == np.arange(center.size))
+    saddle = border["sample"]
+    pair = np.stack([border["low"], border["high"]], axis=1)
+    return Raw(
+        sample, log_density[sample], error[sample], np.searchsorted(sample, pair),
+        saddle, log_density[saddle], error[saddle],
+    )  # fmt: skip
+
+
+def margin(height: float, width: float) -> float:
+    """Return a height in units of its error, where there is one."""
+    if width > 0:
+        return height / width
+    return 0.0 if height == 0 else height * np.inf
+
+
+def merge(raw: Raw, z: float, near: list[dict[int, int]] | None = None) -> Merged:
+    """Join peaks until all stand out of their saddles by ``z`` errors.
+
+    While some pair has ``log_density - saddle_log_density < z (error + saddle_error)`` on
+    either side, the one of the highest saddle is joined: the side with the larger margin
+    keeps both basins and, to each third peak, the higher of both saddles. Ties go to the
+    smaller pair, the smaller center, the smaller saddle sample.
+
+    Parameters
+    ----------
+    raw, z
+        The tables, and how far peaks stand out.
+    near
+        Of :func:`neighbors`, which is changed in place.
+
+    Returns
+    -------
+    (p,) the center in which each ends, and of each center the saddles, by neighboring
+    center, that stay.
+    """
+    near = neighbors(raw) if near is None else near
+    peak, width = raw.log_density.tolist(), raw.error.tolist()
+    level, spread = raw.saddle_log_density.tolist(), raw.saddle_error.tolist()
+    sample = raw.saddle_sample.tolist()
+    heap = [(-level[s], *raw.pair[s].tolist(), s) for s in _failing(raw, z).tolist()]
+    heapify(heap)
+    end = np.arange(len(peak))
+    while heap:
+        _, a, b, s = heappop(heap)
+        if near[a].get(b) != s:
+            continue  # joined, or replaced by a higher saddle, since it was pushed
+        high, low = (margin(peak[c] - level[s], width[c] + spread[s]) for c in (a, b))
+        kept, lost = (b, a) if high < low else (a, b)
+        end[lost] = kept
+        del near[kept][lost]
+        around = near[kept]
+        for third, other in near[lost].items():
+            if third == kept:
+                continue
+            del near[third][lost]
+            own = around.get(third)
+            if own is not None and (-level[own], sample[own]) < (-level[other], sample[other]):
+                continue
+            around[third] = near[third][kept] = other
+            for c in (kept, third):
+                if peak[c] - level[other] < z * (width[c] + spread[other]):
+                    pair = (kept, third) if kept < third else (third, kept)
+                    heappush(heap, (-level[other], *pair, other))
+                    break
+        near[lost] = {}
+    return _ends(end), near
+
+
+def neighbors(raw: Raw) -> list[dict[int, int]]:
+    """Return of each center its saddles by neighboring center."""
+    near: list[dict[int, int]] = [{} for _ in range(raw.sample.size)]
+    for s, (a, b) in enumerate(raw.pair.tolist()):
+        near[a][b] = near[b][a] = s
+    return near
+
+
+def _failing(raw: Raw, z: float) -> Ints:
+    """Return the saddles out of which one of their peaks does not stand."""
+    drop = raw.log_density[raw.pair] - raw.saddle_log_density[:, np.newaxis]
+    bound = z * (raw.error[raw.pair] + raw.saddle_error[:, np.newaxis])
+    return np.flatnonzero((drop < bound).any(axis=1))
+
+
+def _ends(end: Ints) -> Ints:
+    while not np.array_equal(end, end[end]):
+        end = end[end]
+    return end
+
+
+def finish(raw: Raw, z: float) -> Final:
+    """Merge, and number what survives by decreasing density, ties by sample number."""
+    end, near = merge(raw, z)
+    alive = np.flatnonzero(end == np.arange(end.size))
+    alive = alive[np.argsort(-raw.log_density[alive], kind="stable")]
+    number = np.full(end.size, -1)
+    number[alive] = np.arange(alive.size)
+    number = number[end]
+    lines = sorted(
+        (*sorted((int(number[a]), int(number[b]))), s)
+        for a, others in enumerate(near)
+        for b, s in others.items()
+        if a < b
+    )
+    table = np.array(lines, dtype=np.int64).reshape(-1, 3)
+    return Final(number, alive, table[:, :2], table[:, 2])
+
+
+def survivors(raw: Raw, z: Floats) -> Ints:
+    """Return how many peaks survive at each of ``z``: (z.size,)."""
+    near = neighbors(raw)
+    ends = (merge(raw, float(at), [dict(each) for each in near])[0] for at in z)
+    return np.array([np.unique(end).size for end in ends], dtype=np.int64)
+
+
+def persistence(raw: Raw) -> tuple[Ints, Ints]:
+    """Return where each center meets a denser one, going down (elder rule).
+
+    Saddles are taken from the highest down, ties by pair; of the two highest peaks on
+    either side the one of lower log density ends there, ties the larger sample number.
+
+    Returns
+    -------
+    (p,) the saddle at which each ends, and the center in whose favor; -1 and -1 for the
+    highest of each connected part.
+    """
+    p = raw.sample.size
+    older = np.lexsort((np.arange(p), -raw.log_density)).argsort().tolist()
+    saddle, winner, top = np.full(p, -1), np.full(p, -1), list(range(p))
+
+    def find(a: int) -> int:
+        while top[a] != a:
+            top[a] = top[top[a]]
+            a = top[a]
+        return a
+
+    for s in np.lexsort((raw.pair[:, 1], raw.pair[:, 0], -raw.saddle_log_density)).tolist():
+        a, b = (find(int(c)) for c in raw.pair[s])
+        if a == b:
+            continue
+        elder, younger = (a, b) if older[a] < older[b] else (b, a)
+        saddle[younger], winner[younger], top[younger] = s, elder, elder
+    return saddle, winner
