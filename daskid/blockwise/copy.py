@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import dask.array as da
-from dask.base import compute
 from dask.delayed import delayed
 
 from daskid.blockwise.search import pool
@@ -181,5 +180,5 @@ def _of(rows: da.Array, target: Target, todo: Sequence[int]) -> Iterator[int]:
     group = pool.threads()
     for first in range(0, len(todo), group):
         part = todo[first : first + group]
-        compute(*(write(tiles[i], target, i) for i in part))
+        pool.compute(*(write(tiles[i], target, i) for i in part))
         yield from part

@@ -4,8 +4,8 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.base import compute
 
+from daskid.blockwise.search import pool
 from daskid.io.at_rest import lazy_rows
 from daskid.storage import rows as storage
 from daskid.storage.copies import Panels, panels_of
@@ -27,9 +27,9 @@ def nonfinite(rows: da.Array, drop: bool, fill: Any) -> tuple[Ints, Ints | None]
     reader = storage.recall(rows.name)
     panels = None if reader is None else panels_of(reader)
     if reader is not None and panels is not None:
-        bad, finite = compute(*_by_panels(reader, panels))
+        bad, finite = pool.compute(*_by_panels(reader, panels))
     else:
-        bad, finite = compute(
+        bad, finite = pool.compute(
             da.map_blocks(_bad_in_rows, rows, dtype="i8", drop_axis=1),
             da.reduction(rows, _finite, _any, axis=0, dtype=bool, meta=np.zeros(0, bool)),
         )

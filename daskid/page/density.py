@@ -64,7 +64,7 @@ def _spread(facts: Facts) -> list[tuple[str, str]]:
 def _method(facts: Facts) -> str:
     known = parameters(facts.ds, v.log_density.name)
     name = str(known.get("method"))
-    return METHODS.get(name, "").format(known.get("k", "k"))
+    return METHODS.get(name, "").format(one_line(known.get("k", "k"), 20))
 
 
 def _source(facts: Facts) -> str:
@@ -104,8 +104,9 @@ def _half_period(facts: Facts) -> list[str]:
 
 
 def _frames(facts: Facts) -> list[str]:
-    known = v.time.name in facts.ds.variables or v.trajectory.name in facts.ds.variables
-    if not known or v.log_density_error.name not in facts.ds:
+    known = {v.time.name, v.trajectory.name} & {*map(str, facts.ds.variables)}
+    apart = parameters(facts.ds, v.neighbor_distance.name).get("exclude")
+    if not (known or apart) or v.log_density_error.name not in facts.ds:
         return []
     if "block" in parameters(facts.ds, v.peak_support.name):
         return []

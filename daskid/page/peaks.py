@@ -7,7 +7,7 @@ from daskid.page.facts import Facts, parameters, samples
 from daskid.page.markup import table
 from daskid.page.numbers import count, exact, number, plus_minus, share
 from daskid.page.results import Result, barriers, heights, joined, largest, lowest
-from daskid.page.text import foreign
+from daskid.page.text import foreign, one_line
 
 NAMED = 3  # the largest peaks in a sentence
 WARNED = 5  # the peaks in a warning
@@ -88,7 +88,8 @@ def _parts(facts: Facts) -> list[str]:
 
 def plateau(facts: Facts) -> tuple[float, float] | None:
     """Return the least and the greatest z, around the one used, that leave as many peaks."""
-    if v.surviving_peaks.name not in facts.values or v.peak_z.name not in facts.values:
+    needs = (v.surviving_peaks, v.peak_z, v.peak_size)
+    if any(variable.name not in facts.values for variable in needs):
         return None
     curve = facts.values[v.surviving_peaks.name]
     z, left = curve["threshold"].values, curve.values
@@ -105,9 +106,7 @@ def _plateau(facts: Facts) -> list[str]:
         return []
     low, high = found
     if high - low < 0.5:
-        return [
-            "The number of peaks changes with z close to the one used: it hangs on that choice."
-        ]
+        return ["The number of peaks changes close to the z used: it hangs on that choice."]
     return [f"Every z from {exact(low)} to {exact(high)} leaves as many peaks."]
 
 
@@ -124,7 +123,9 @@ def _drawn(facts: Facts) -> str:
     block = parameters(facts.ds, v.peak_support.name).get("block")
     if block is None:
         return ""
-    what = "whole trajectories" if block == "trajectory" else f"blocks of {block:,} frames"
+    what = "whole trajectories"
+    if block != "trajectory":
+        what = f"blocks of {one_line(block, 20)} frames"
     return f", drawn anew in {what},"
 
 

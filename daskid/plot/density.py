@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from daskid import variables as v
 from daskid.plot.labels import BLUE, FONT, INK, VERMILION, axes, label
+from daskid.typing import Array, Floats, Ints
 
 MAX_SAMPLES = 20_000
 MAX_MARKED = 30
@@ -81,12 +82,15 @@ def drawn(ds: xr.Dataset, *variables: v.Variable) -> tuple[da.Array, ...]:
     if n <= MAX_SAMPLES:
         return found
     chosen = np.sort(np.random.default_rng(0).choice(n, MAX_SAMPLES, replace=False))
-    return tuple(x.rechunk(-1).map_blocks(_at, chosen, chunks=(MAX_SAMPLES,), dtype=x.dtype)
-                 for x in found)  # fmt: skip
+    return tuple(
+        x.rechunk(-1).map_blocks(_at, chosen=chosen, chunks=(MAX_SAMPLES,), dtype=x.dtype)
+        for x in found
+    )
 
 
-def _at(values: Any, chosen: Any) -> Any:
-    return values[chosen]
+def _at(values: Array, *, chosen: Ints) -> Array:
+    picked: Array = values[chosen]
+    return picked
 
 
 def draw_histogram(points: dict[str, Any], ax: Axes | None = None) -> Axes:
@@ -110,7 +114,7 @@ def draw_histogram(points: dict[str, Any], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _median_error(ax: Axes, error: Any, left: float, top: float) -> None:
+def _median_error(ax: Axes, error: Floats, left: float, top: float) -> None:
     """Draw the median error of a sample as a bar of one error either side, above all others."""
     if error.size:
         median = float(np.median(error))

@@ -1,6 +1,7 @@
-"""What a cluster costs: CPU seconds of a search on two workers over those of its strips alone.
+"""What a cluster costs: CPU seconds of a search on workers over those of its strips alone.
 
     PYTHONPATH=. python tests/benchmarks/strips.py [--samples 40000] [--features 20 128] [--k 100]
+                                                  [--workers 2]
 
 The same strips of the same rows at rest, written to a run by ``daskid.knn(store=)`` on the workers
 of ``daskid.connect("local")`` (CPU time of the workers, and of this process, in which
@@ -98,13 +99,14 @@ def main():
     parser.add_argument("--samples", type=int, default=40_000)
     parser.add_argument("--features", type=int, nargs="+", default=[20, 128])
     parser.add_argument("--k", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)  # 1: without what they cost each other
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     print(f"{'D':>5} {'tiles':>6} {'alone s':>8} {'workers s':>10} {'driver s':>9} {'ratio':>6}")
     with (
         tempfile.TemporaryDirectory() as folder,
         dask.config.set({"daskid.progress": "none"}),
-        daskid.connect("local", workers=2) as client,
+        daskid.connect("local", workers=given.workers) as client,
     ):
         for features in given.features:
             line = measure(folder, client, given.samples, features, given.k, given.rounds)
