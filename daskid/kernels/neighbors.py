@@ -21,6 +21,8 @@ from daskid.typing import Array, Floats, Ints
 
 NONE = np.zeros(0)
 X_TILE, Y_TILE = 256, 512
+PART_BYTES, LEAST_PART = 16 << 20, 32
+"""Rows of ``x`` that are centered at a time: as many as fit, or so few at the least."""
 DIRECT_BELOW = 3
 """Up to so many features, direct sums are faster than a matrix product."""
 SPARE = 64
@@ -112,11 +114,16 @@ def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
     todo = np.arange(x.rows.shape[0])
     for dtype in _dtypes(space, x.rows.shape[1]):
         tiles = product_tiles(y, space, dtype) if dtype else direct_tiles(y, space)
-        parts = np.array_split(todo, max(1, -(-todo.size // X_TILE)))
+        parts = np.array_split(todo, max(1, -(-todo.size // part_rows(x.rows.shape[1]))))
         todo = np.concatenate([_update_rows(lists, x, part, y, space, tiles) for part in parts])
         if todo.size == 0:
             return
     compare_all(lists.distance, lists.location, todo, x.rows, x.who, y.rows, y.who, *_rule(space))
+
+
+def part_rows(features: int) -> int:
+    """Return how many rows of ``x`` are taken at a time."""
+    return min(X_TILE, max(LEAST_PART, PART_BYTES // (8 * features)))
 
 
 def _dtypes(space: Space, features: int) -> list[type | None]:

@@ -107,7 +107,12 @@ def _plateau(facts: Facts) -> list[str]:
     low, high = found
     if high - low < 0.5:
         return ["The number of peaks changes close to the z used: it hangs on that choice."]
-    return [f"Every z from {exact(low)} to {exact(high)} leaves as many peaks."]
+    curve = facts.values[v.surviving_peaks.name]
+    z = curve["threshold"].values
+    beyond = [*np.flatnonzero(z < low)[-1:], *np.flatnonzero(z > high)[:1]]
+    others = joined([f"{curve.values[i]:,} at {exact(z[i])}" for i in beyond])
+    rest = f" ({others})" if others else ""
+    return [f"Every z from {exact(low)} to {exact(high)} leaves as many peaks{rest}."]
 
 
 def _support(facts: Facts) -> list[str]:

@@ -10,6 +10,7 @@ from math import ceil
 
 from dask.utils import format_bytes, format_time
 
+from daskid.kernels.neighbors import part_rows
 from daskid.storage.copies import Cost
 
 STRIP_ROWS, LEAST_ROWS = 8192, 128
@@ -26,8 +27,6 @@ IMPORTS_BYTES = 400 << 20
 USABLE = 0.9
 """Share of a worker's limit that may be planned for: dask pauses a worker beyond it."""
 VALUE = 8
-PART_ROWS = 256
-"""Rows of a strip that the kernels take at a time."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,7 @@ def task_bytes(
     """
     rows = strip_rows(n, features, k)
     strip, lists = rows * features * itemsize, rows * k
-    part = min(rows, PART_ROWS) * (features * (itemsize + VALUE) + (2 * k + 64) * 24)
+    part = min(rows, part_rows(features)) * (features * (itemsize + VALUE) + (2 * k + 64) * 24)
     block_rows = min(n, max(1, block_bytes // (VALUE * features)))
     block = block_rows * (features * (itemsize + 12) + VALUE)
     return int(strip + 16 * lists + part + max(strip, block, 32 * lists) + 2 * chunk_bytes)
