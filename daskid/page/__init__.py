@@ -13,9 +13,9 @@ __all__ = ["report", "summary", "table"]
 def report(ds: xr.Dataset, out: str | Path) -> Path:
     """Write a page about a run: one HTML file that needs no network and no script.
 
-    *Computes* all it needs at once: small variables, a count of locations, the
-    vector of ln mu, and a sample of at most 20,000 rows; never a table of
-    all neighbors. Sections whose variables are missing are left out.
+    *Computes* all it needs at once: small variables, counts of locations and of the halo, the
+    vectors of ln mu, of log densities with their errors and of k*, and a sample of at most
+    20,000 rows; never a table of all neighbors. Sections whose variables are missing are left out.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from daskid.page.text import one_line
 def summary(ds: xr.Dataset) -> list[str]:
     """Return what the run says, in plain sentences; those to be wary of start with ``Warning:``.
 
-    *Computes* the small variables. Every sentence states what is in ``ds``;
+    *Computes* the small variables, and counts. Every sentence states what is in ``ds``;
     what is missing is not mentioned.
 
     Parameters

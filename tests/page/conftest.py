@@ -78,12 +78,12 @@ def many_peaks(n_peaks=60):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def peaks_run():
     return made_peaks
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def replicates():
     return made_replicates
 

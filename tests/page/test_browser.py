@@ -18,6 +18,7 @@ OPTIONS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WIDTHS, SCHEMES = (400, 1600), ("light", "dark")
+FIGURES = {"plain": 3, "hostile": 3, "peaks": 8}  # seen in one scheme
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +32,18 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module", params=["plain", "hostile"])
-def path(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=[*FIGURES])
+def path(request, tmp_path_factory, peaks_run, replicates):
     ds = made_run.run(3000).assign_coords(time=("sample", np.arange(3000)))
+    if request.param == "peaks":
+        ds = peaks_run().assign(replicates())
     if request.param == "hostile":
         text = "<script>document.title = 'owned'</script>" + "long" * 2500
         ds = ds.assign_attrs(source=text, history=text)
         names = np.array([text, "\u05e9\u05dc\u05d5\u05dd"], object)
         ds = ds.assign_coords(name=("feature", names))
         ds["neighbor_distance"].attrs |= {"method": text, "fingerprint": text}
-    return report(ds, tmp_path_factory.mktemp("page") / "page.html")
+    return report(ds, tmp_path_factory.mktemp(request.param) / "page.html")
 
 
 @pytest.fixture(
@@ -59,7 +62,7 @@ def opened(request, browser, path):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("request", lambda request: page.requests.append(request.url))
     page.goto(path.as_uri())
-    page.scheme = scheme
+    page.scheme, page.figures = scheme, FIGURES[path.parent.name.rstrip("0123456789")]
     page.screenshot(path=path.with_name(f"{width}-{scheme}.png"), full_page=True)
     yield page
     context.close()
@@ -99,7 +102,7 @@ def test_page__figures_are_seen_once_and_their_text_is_readable(opened):
                     .map(t => scale * parseFloat(getComputedStyle(t).fontSize));
             })"""
     )
-    assert len(sizes) == 3  # of the density, only the drawing for this scheme
+    assert len(sizes) == opened.figures  # of two drawings, only that for this scheme
     assert all(len(texts) > 5 for texts in sizes)
     assert min(size for texts in sizes for size in texts) > 9  # pixels
 
