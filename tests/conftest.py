@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 BUDGETS = {
-    "cluster": 240, "estimators": 240, "kernels": 180, "datasets": 120, "cli": 180, "io": 180,
-    "blockwise": 150, "page": 150,
+    "cluster": 300, "estimators": 240, "kernels": 180, "datasets": 120, "cli": 180, "io": 240,
+    "blockwise": 270, "page": 150,
 }  # fmt: skip
 """Seconds that the tests of a folder may take in CI, 90 where nothing is said."""
 SPENT = {}
