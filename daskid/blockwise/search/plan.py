@@ -22,7 +22,7 @@ LEAST_BLOCK, MOST_BLOCK = 2 << 20, 128 << 20
 ROWS_A_NEIGHBOR = 4
 """Rows of a block for each neighbor, where rows are so wide that blocks have few."""
 MOST_TASKS = 100_000
-IMPORTS_BYTES = 400 << 20
+IMPORTS_BYTES = 408 << 20
 """A worker before its first tile: imports, and kernels once they are compiled (measured)."""
 USABLE = 0.9
 """Share of a worker's limit that may be planned for: dask pauses a worker beyond it."""
