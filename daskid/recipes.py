@@ -46,6 +46,7 @@ def analyze(
         Number of neighbors. By default 100; if the density is flat so far around more than
         1 % of the samples that :func:`daskid.kstar` asks for more, they are searched once
         more for so many (at most ten times as many, and if that fits into memory).
+        Neighbors that the run in ``store`` holds are taken as they are.
     metric, exclude, duplicates
         As in :func:`daskid.knn`.
     blocks
@@ -81,11 +82,12 @@ def analyze(
     given: dict[str, Any] = {
         "metric": metric, "exclude": exclude, "duplicates": duplicates, "store": store,
     }  # fmt: skip
-    out = knn(ds, k=k or _first_k(store), overwrite=overwrite, **given)
+    first, may_grow = (k, False) if k is not None else _first_k(store, overwrite)
+    out = knn(ds, k=first, overwrite=overwrite, **given)
     dense = metric != "hamming" and out.sizes["neighbor"] >= FEWEST
     if dense:
         out, enough = _neighborhoods(out)
-        if k is None and enough > out.sizes["neighbor"]:
+        if may_grow and enough > out.sizes["neighbor"]:
             out = _more(out, enough, given)
     for step in (twonn, gride, mle):
         out = step(out)
@@ -100,17 +102,20 @@ def analyze(
     return out if store is None else save(out, store, overwrite=overwrite)
 
 
-def _first_k(store: str | None) -> int:
-    """Return the k of a run, or of its unfinished search; 100 where there is none."""
-    if store is None or not run.is_run(store):
-        return FIRST_K
+def _first_k(store: str | None, overwrite: bool) -> tuple[int, bool]:
+    """Return the k of a run, or of its unfinished search, 100 where there is none.
+
+    And whether more may be searched: what a run holds is kept, with all computed from it.
+    """
+    if store is None or overwrite or not run.is_run(store):
+        return FIRST_K, True
     unfinished = ledger.plan_of(ledger.folder_of(store, v.neighbor_distance.step))
     if unfinished is not None:
-        return int(unfinished["k"])
+        return int(unfinished["k"]), unfinished["k"] == FIRST_K
     if v.neighbor_distance.name not in run.record(store)["committed"]:
-        return FIRST_K
+        return FIRST_K, True
     attrs = run.arrays(store)[v.neighbor_distance.name]
-    return int(json.loads(attrs["parameters"])["k"])
+    return int(json.loads(attrs["parameters"])["k"]), False
 
 
 def _neighborhoods(ds: xr.Dataset) -> tuple[xr.Dataset, int]:
