@@ -1,12 +1,14 @@
 """Density peaks over chunks of neighbor lists, and a few vectors that travel whole.
 
-The lists are read four times, chunk by chunk: for the first higher neighbor, for the
-candidates that a higher sample holds, for the first neighbor in another basin, and for the
-lists of those neighbors, joined by the chunk in which they are. Each pass is computed before
-the next one begins, so that no chunk waits in memory for it; the vectors in between stay
-where they were computed. One task sees all samples at most through 28 bytes for each of
-them: 8 for ``g``, and 4 (8 from 2^31 samples on) each for parent, center, neighbor across and
-its order.
+The lists are read twice, chunk by chunk: for the first higher neighbor, then for the
+candidates that a higher sample holds and for the few neighbors that are the first under each
+other candidate. Those are all that is asked for later: the first neighbor in another basin, and
+the lists of these neighbors, joined by the chunk in which they are. They are kept where they were
+found, 64 MB or 32 bytes a sample in all; where they are more, the lists themselves are read
+twice again. Each pass is computed before the next one begins, so that no chunk waits in
+memory for it; the vectors in between stay where they were computed. One task sees all samples
+at most through 28 bytes for each of them: 8 for ``g``, and 4 (8 from 2^31 samples on) each
+for parent, center, neighbor across and its order.
 """
 
 from collections.abc import Callable
@@ -24,6 +26,10 @@ from daskid.typing import Array, Floats, Ints
 
 SPLIT = 16
 """Tables merged in one task."""
+KEPT_BYTES = 64 << 20
+"""What the neighbors under other candidates may hold in all, of however few samples."""
+KEPT_LEAST = 8
+"""How many of them may be kept of each, of however many samples."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +84,22 @@ def basins(found: Lists, g: da.Array) -> tuple[da.Array, da.Array]:
     (n,) center of each sample in one chunk, and the highest border sample of each pair of
     centers as records, see :func:`daskid.kernels.peaks.highest`.
     """
-    dtype = _narrow(found.index.shape[0])
-    # i: rows, k: neighbors, n: all samples
-    (parent,) = held(gather.whole(_by_rows(_first_higher, found, g, dtype=dtype)))
-    removed = _by_rows(_removals, found, g, parent, dtype=kernels.REMOVAL)
+    n = found.index.shape[0]
+    dtype = _narrow(n)
+    parent = gather.whole(_by_rows(_first_higher, found, g, dtype=dtype))
+    none = np.empty(0, kernels.REMOVAL)
+    parent, root = held(parent, da.map_blocks(kernels.climb, parent, removed=none, dtype=dtype))
+    most = max(KEPT_BYTES // (dtype.itemsize * n), KEPT_LEAST)
+    removed, near = _contacts(found, g, root, most)
+    # n: all samples, r: removals
     (center,) = held(
         da.blockwise(
             kernels.climb, "n", parent, "n", _reduced(removed, kernels.strongest), "r",
             concatenate=True, dtype=dtype, meta=np.empty(0, dtype),
         )
     )  # fmt: skip
-    (across,) = held(gather.whole(_by_rows(_borders, found, center, dtype=dtype)))
-    return center, _reduced(_confirmed(found.index, across, center, g), kernels.highest)
+    (across,) = held(gather.whole(_by_rows(_borders, near, center, dtype=dtype)))
+    return center, _reduced(_confirmed(near.index, across, center, g), kernels.highest)
 
 
 def weights(unit: da.Array, seed: int, replicate: int) -> da.Array:
@@ -129,10 +139,11 @@ def resampled(found: Lists, log_density: da.Array, error: da.Array, weight: da.A
 
 
 def _by_rows(
-    function: Callable[..., Array], found: Lists, *vectors: da.Array, dtype: np.dtype[Any]
+    function: Callable[..., Any], found: Lists, *vectors: da.Array, dtype: np.dtype[Any]
 ) -> da.Array:
     """Map over the chunks of the lists; each task sees the vectors whole."""
     rows = found.index.chunks[0]
+    # i: rows, k: neighbors, n: all samples
     whole_vectors = (x for vector in vectors for x in (vector, "n"))
     values: da.Array = da.blockwise(
         partial(_in_place, function=function), "i", found.index, "ik", found.kstar, "i",
@@ -142,7 +153,7 @@ def _by_rows(
     return values
 
 
-def _in_place(*blocks: Array | list[Array], function: Callable[..., Array]) -> Array:
+def _in_place(*blocks: Array | list[Array], function: Callable[..., Any]) -> Any:
     """Call with the single blocks of what is contracted: to concatenate them would copy.
 
     What comes from another process can't be written to, so nothing can: kernels are compiled
@@ -153,6 +164,24 @@ def _in_place(*blocks: Array | list[Array], function: Callable[..., Array]) -> A
     for x in fixed:
         x.setflags(write=False)
     return function(*fixed)
+
+
+def _contacts(found: Lists, g: da.Array, root: da.Array, most: int) -> tuple[da.Array, Lists]:
+    """Return the removals of each chunk, and lists in which the borders are the same. Computes."""
+    step = partial(_seen, most=most)
+    (seen,) = persist(_by_rows(step, found, g, root, dtype=np.dtype(object)))
+    fits = seen.map_blocks(_fits, dtype=bool, meta=np.empty(0, bool)).compute()  # waits
+    table = np.empty(0, kernels.REMOVAL)
+    removed = seen.map_blocks(_part, part="removed", dtype=table.dtype, meta=table)
+    if not fits.all():
+        return held(removed)[0], found
+    # i: rows, k: neighbors
+    index = da.blockwise(
+        _part, "ik", seen, "i", part="near", new_axes={"k": most}, dtype=root.dtype,
+        meta=np.empty((0, 0), root.dtype),
+    )  # fmt: skip
+    inside = seen.map_blocks(_part, part="inside", dtype=np.int64, meta=np.empty(0, np.int64))
+    return removed, Lists(index, inside, found.location)
 
 
 def _confirmed(index: da.Array, across: da.Array, center: da.Array, g: da.Array) -> da.Array:
@@ -211,8 +240,13 @@ def _narrow(n: int) -> np.dtype[Any]:
 
 def _check(index: Array, kstar: Array, n: int) -> None:
     k = index.shape[1]
-    _refuse("neighbor_index", index, (index < 0) | (index >= n), f"positions 0 to {n - 1}")
-    _refuse("kstar", kstar, (kstar < 1) | (kstar > k), f"1 to {k} of the stored neighbors")
+    _refuse_outside("neighbor_index", index, 0, n - 1, f"positions 0 to {n - 1}")
+    _refuse_outside("kstar", kstar, 1, k, f"1 to {k} of the stored neighbors")
+
+
+def _refuse_outside(name: str, values: Array, low: int, high: int, expected: str) -> None:
+    if values.size and (values.min() < low or values.max() > high):
+        _refuse(name, values, (values < low) | (values > high), expected)
 
 
 def _refuse(name: str, values: Array, outside: Array, expected: str) -> None:
@@ -223,8 +257,27 @@ def _refuse(name: str, values: Array, outside: Array, expected: str) -> None:
         )
 
 
-def _removals(*chunk: Array) -> Array:
-    return kernels.strongest(kernels.removals(*chunk))
+def _seen(
+    index: Array,
+    kstar: Array,
+    position: Ints,
+    location: Array,
+    g: Floats,
+    root: Array,
+    *,
+    most: int,
+) -> dict[str, Array | None]:
+    chunk = index, kstar, position, location
+    removed, near, inside = kernels.contacts(*chunk, g, root, most)
+    return {"removed": kernels.strongest(removed), "near": near, "inside": inside}
+
+
+def _fits(seen: dict[str, Array | None]) -> Array:
+    return np.array([seen["near"] is not None])
+
+
+def _part(seen: dict[str, Array], *, part: str) -> Array:
+    return seen[part]
 
 
 def _borders(index: Array, kstar: Array, position: Ints, location: Array, center: Array) -> Ints:

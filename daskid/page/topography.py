@@ -178,12 +178,13 @@ def basins(facts: Facts) -> str:
     points = facts.pictures.get("basins")
     if points is None:
         return ""
-    names = [name.partition(" [")[0] for name in points["names"]]
-    alt = f"Samples by {joined(names)} in the color of their peak; numbers are peaks."
-    named = len(points["peaks"])
-    total = int(facts.values.sizes.get("peak", named))
+    names = joined(points["names"]) or "their first two principal components"
+    alt = f"Samples by {names} in the color of their peak; numbers are peaks."
+    total, named = points["peak_count"], len(peaks.numbered(points))
     if named < total:
-        alt += f" The {named} densest are numbered, {total - named:,} are not."
+        alt += f" Of {total:,} peaks {named} of the densest are numbered"
+        marked = len(points["peaks"])
+        alt += ", the others are dots." if marked == total else f", the {marked} densest marked."
     return figure(svg(peaks.draw_basins(points), "basins", alt), alt)
 
 

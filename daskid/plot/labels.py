@@ -61,4 +61,4 @@ def significant(value: float) -> str:
 
 def plain_ticks() -> FuncFormatter:
     """Write tick values as 0.01, 1, 1000: no powers, which small print hides."""
-    return FuncFormatter(lambda value, _: f"{value:.3g}")
+    return FuncFormatter(lambda x, _: f"{x:.0f}" if abs(x) >= 1000 else f"{x:.3g}")

@@ -8,7 +8,7 @@ import xarray as xr
 from dask.base import compute
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from daskid import variables as v
 from daskid.plot.labels import (
@@ -22,14 +22,22 @@ from daskid.plot.labels import (
     axes,
     label,
     legend,
-    plain,
-    with_units,
+    plain_ticks,
 )
+from daskid.plot.rows import MAX_VALUES, MIN_ROWS, flat, mark_periods, plane_points
 from daskid.typing import Array, Floats, Ints
 
 MAX_DOTS = 4000
 MAX_NAMED = 30
 """Peaks that are drawn with a number: more can't be read."""
+MAX_TICKS = 10
+"""Numbers along an axis of the matrix."""
+CROWD = 12
+"""Of more peaks than this the numbers below the tree are turned."""
+MAX_NUMBERED = 12
+"""Peaks among the samples that are drawn with a number; the others are dots."""
+BADGE = 0.07
+"""How close two numbers may be, in parts of an axis."""
 COLORS = (BLUE, VERMILION, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#8c6d00", "#5e3c99")
 MAP = LinearSegmentedColormap.from_list("log density", ["#d7e6f2", "#0072b2", "#06283f"])
 
@@ -129,7 +137,9 @@ def leaves(joined: Ints, peaks: int) -> Ints:
 
 def _name_leaves(ax: Axes, order: Ints) -> None:
     step = -(-order.size // MAX_NAMED) or 1
-    ax.set_xticks(np.arange(order.size)[::step], [str(c) for c in order[::step]])
+    crowd = order.size > CROWD
+    ax.set_xticks(np.arange(order.size)[::step], [str(c) for c in order[::step]],
+                  rotation=90 if crowd else 0, fontsize=FONT - (2.5 if crowd else 1))  # fmt: skip
     ax.set_xlim(-0.6, order.size - 0.4)
 
 
@@ -160,24 +170,27 @@ def draw_topography(points: dict[str, Any], ax: Axes | None = None) -> Axes:
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, pad=0.03)
     bar.set_label("log density", fontsize=FONT - 1)
     bar.ax.tick_params(labelsize=FONT - 1)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(10, integer=True))
+    ticks = np.arange(peak.size)[:: -(-peak.size // MAX_TICKS) or 1]
+    ax.set_xticks(ticks)
+    ax.set_yticks(ticks)
     label(ax, "peak", "peak")
     return ax
 
 
-def basins(ds: xr.Dataset, features: tuple[int, int] = (0, 1), ax: Axes | None = None) -> Axes:
-    """Draw samples over two features in the color of their peak, and the peaks' numbers.
+def basins(ds: xr.Dataset, features: tuple[int, int] | None = None, ax: Axes | None = None) -> Axes:
+    """Draw samples on a plane in the color of their peak, and the peaks' numbers.
 
-    Samples in the halo are paler. At most 4,000 samples, drawn at random with a fixed seed, and
-    the 30 densest peaks. *Computes*.
+    Samples in the halo are paler. At most 4,000 samples, drawn at random with a fixed seed; the
+    30 densest peaks are marked, and the 12 densest that do not hide each other are numbered.
+    *Computes*.
 
     Parameters
     ----------
     ds
         Holds ``rows``, ``peak_label``, ``peak_halo`` and ``peak_sample``.
     features
-        Two positions along ``feature``.
+        Two positions along ``feature``. By default, and an axis of a periodic feature, as in
+        :func:`daskid.plot.rows.projection`.
     ax
         Drawn into; by default the axes of a new figure.
 
@@ -190,38 +203,43 @@ def basins(ds: xr.Dataset, features: tuple[int, int] = (0, 1), ax: Axes | None =
     SchemaError
         If a variable is missing.
     ValueError
-        If ``features`` are not two positions along ``feature``.
+        If ``features`` are not two positions along ``feature``, or there are not two of them.
     """
     (points,) = compute(basins_points(ds, features))
     return draw_basins(points, ax)
 
 
-def basins_points(ds: xr.Dataset, features: tuple[int, int] = (0, 1)) -> dict[str, Any]:
+def basins_points(ds: xr.Dataset, features: tuple[int, int] | None = None) -> dict[str, Any]:
     """Describe what :func:`basins` draws, lazily.
 
     Returns
     -------
-    ``rows`` (s, 2), ``label`` and ``halo`` (s,) of the samples drawn, ``peaks`` (p, 2) and
-    how many ``samples`` there are in all; the ``names`` of both features.
+    ``rows`` (s, d), ``label`` and ``halo`` (s,) of the samples drawn, ``peaks`` (p, d) and
+    how many there are of both in all, ``samples`` and ``peak_count``; and what
+    :func:`daskid.plot.rows.projection_points` returns of the features.
     """
-    rows, number, halo, sample = v.read(ds, v.rows, v.peak_label, v.peak_halo, v.peak_sample)
-    n, total = rows.shape
-    if len(set(features)) != 2 or not all(0 <= f < total for f in features):
+    number, halo, sample = v.read(ds, v.peak_label, v.peak_halo, v.peak_sample)
+    (rows,) = v.read(ds, v.rows)
+    columns, axes_of = plane_points(ds, features)
+    if len(columns) < 2 or (features is not None and features[0] == features[1]):
         raise ValueError(
-            f"features: expected two positions from 0 to {total - 1}, got {features}: "
+            f"features: expected two positions from 0 to {rows.shape[1] - 1}, got {features}: "
             "pass a pair like (0, 1)"
         )
-    chosen = np.arange(n)
-    if n > MAX_DOTS:
-        chosen = np.sort(np.random.default_rng(0).choice(n, MAX_DOTS, replace=False))
-    plane = da.stack([rows[:, f] for f in features], axis=1).rechunk({1: -1})
-    return {
+    few = MAX_DOTS
+    if axes_of["components"]:
+        few = max(MIN_ROWS, min(MAX_DOTS, MAX_VALUES // rows.shape[1]))
+    chosen = np.arange(rows.shape[0])
+    if chosen.size > few:
+        chosen = np.sort(np.random.default_rng(0).choice(chosen.size, few, replace=False))
+    plane = rows if axes_of["components"] else da.stack([rows[:, f] for f in columns], axis=1)
+    plane = plane.rechunk({1: -1})
+    return axes_of | {
         "rows": plane[chosen],
         "label": number[chosen],
         "halo": halo[chosen],
         "peaks": _rows_at(plane, sample[:MAX_NAMED]),
-        "samples": n,
-        "names": [_name(ds, f) for f in features],
+        "peak_count": sample.shape[0],
     }
 
 
@@ -244,31 +262,59 @@ def _pick(rows: Array, place: Ints, sample: Ints) -> Floats:
     return out
 
 
-def _name(ds: xr.Dataset, feature: int) -> str:
-    named = "name" in ds.coords and ds["name"].dims == ("feature",)
-    name = plain(ds["name"].values[feature]) if named else f"feature {feature}"
-    return with_units(name, ds[v.rows.name].attrs)
-
-
 def draw_basins(points: dict[str, Any], ax: Axes | None = None) -> Axes:
     """Draw what :func:`basins_points` describes, once computed."""
     ax = axes(ax)
     rows, number, halo = (np.asarray(points[name]) for name in ("rows", "label", "halo"))
+    drawn = flat(np.vstack([rows, points["peaks"]]).astype(np.float64), points)
+    plane, tops = drawn.plane[: len(rows)], drawn.plane[len(rows) :]
     color = np.array(COLORS)[number % len(COLORS)]
     for here, alpha in ((halo, 0.2), (~halo, 0.7)):
-        x, y = rows[here].T
+        x, y = plane[here].T
         ax.scatter(x, y, c=color[here], s=5, alpha=alpha, linewidths=0, rasterized=True)
-    for peak, (x, y) in enumerate(np.asarray(points["peaks"])):
+    named = _apart(tops, drawn.span)
+    for peak, at in enumerate(tops):
+        face = COLORS[peak % len(COLORS)]
+        if peak not in named:
+            ax.plot(*at, "o", color=face, markersize=4.5, markeredgecolor=PAPER,
+                    markeredgewidth=0.8)  # fmt: skip
+            continue
         ax.annotate(
-            str(peak), (x, y), ha="center", va="center", fontsize=FONT - 1, color=PAPER,
-            bbox={"boxstyle": "circle,pad=0.2", "facecolor": COLORS[peak % len(COLORS)],
-                  "edgecolor": PAPER},
+            str(peak), at, ha="center", va="center", fontsize=FONT - 1, color=PAPER,
+            bbox={"boxstyle": "circle,pad=0.2", "facecolor": face, "edgecolor": PAPER},
         )  # fmt: skip
-    label(ax, *points["names"])
-    drawn, samples = len(rows), points["samples"]
-    few = "" if drawn == samples else f"{drawn:,} of {samples:,} samples, at random; "
-    ax.set_title(f"{few}halo paler", fontsize=FONT - 1, loc="left")
+    ax.set_xlim(drawn.span[0])
+    ax.set_ylim(drawn.span[1])
+    mark_periods(ax, drawn.period)
+    label(ax, *drawn.texts)
+    ax.set_title(_shown(points, len(named)), fontsize=FONT - 1, loc="left")
     return ax
+
+
+def numbered(points: dict[str, Any]) -> list[int]:
+    """Return the peaks that :func:`draw_basins` numbers."""
+    both = np.vstack([points["rows"], points["peaks"]]).astype(np.float64)
+    drawn = flat(both, points)
+    return _apart(drawn.plane[len(points["rows"]) :], drawn.span)
+
+
+def _apart(tops: Floats, span: list[tuple[float, float]]) -> list[int]:
+    """Return the densest peaks whose numbers do not hide each other, at most 12."""
+    width = np.array([high - low for low, high in span])
+    kept: list[int] = []
+    for peak, at in enumerate(tops / width):
+        if len(kept) < MAX_NUMBERED and all(
+            np.hypot(*(at - tops[other] / width)) > BADGE for other in kept
+        ):
+            kept.append(peak)
+    return kept
+
+
+def _shown(points: dict[str, Any], named: int) -> str:
+    drawn, samples, count = len(points["rows"]), points["samples"], points["peak_count"]
+    few = "" if drawn == samples else f"{drawn:,} of {samples:,} samples, at random; "
+    some = "" if named == count else f"; {named} of {count:,} peaks numbered"
+    return f"{few}halo paler{some}"
 
 
 def persistence(ds: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -309,8 +355,11 @@ def draw_persistence(points: dict[str, Any], ax: Axes | None = None) -> Axes:
     ax = axes(ax)
     z, number = np.asarray(points["z"]), np.asarray(points["peaks"])
     ax.step(z, number, where="post", color=BLUE, linewidth=1.5)
-    if number.max(initial=1) > 20 * number.min(initial=1):
+    if number.size and number.max() > 20 * max(int(number.min()), 1):
         ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        ax.yaxis.set_major_formatter(plain_ticks())
+        ax.minorticks_off()
     else:
         ax.set_ylim(bottom=0)
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))

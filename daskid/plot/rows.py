@@ -1,7 +1,7 @@
 """The data in one picture: two features, or the first two principal components."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -83,19 +83,28 @@ def projection_points(ds: xr.Dataset, features: tuple[int, int] | None = None) -
     """
     (rows,) = v.read(ds, v.rows)
     n, total = rows.shape
+    columns, of_axes = plane_points(ds, features)
+    few = MAX_ROWS
+    if of_axes["components"]:
+        few = max(MIN_ROWS, MAX_VALUES // max(total, 1))
+    sampled = rows[_sample(n, min(n, MAX_ROWS, few))]
+    return of_axes | {"rows": sampled if columns.size == total else sampled[:, columns]}
+
+
+def plane_points(
+    ds: xr.Dataset, features: tuple[int, int] | None = None
+) -> tuple[Ints, dict[str, Any]]:
+    """Return the features taken, and what :func:`projection_points` says of them and of rows."""
+    n, total = v.read(ds, v.rows)[0].shape
     columns = np.arange(total) if features is None else _checked(features, total)
     components = features is None and total > 2
-    few = max(MIN_ROWS, MAX_VALUES // max(total, 1)) if components else MAX_ROWS
-    sampled = rows[_sample(n, min(n, MAX_ROWS, few))]
-    names = [] if components else [_name(ds, c) for c in columns]
-    return {
-        "rows": sampled if columns.size == total else sampled[:, columns],
+    return columns, {
         "samples": n,
         "features": total,
         "components": components,
         "period": _coordinate(ds, v.period, 0.0, total)[columns],
         "weight": _coordinate(ds, v.weight, 1.0, total)[columns],
-        "names": names,
+        "names": [] if components else [_name(ds, c) for c in columns],
         "units": _units(ds),
     }
 
@@ -142,7 +151,39 @@ def draw_projection(points: dict[str, Any], ax: Axes | None = None, *, dark: boo
     """
     ax = axes(ax)
     rows = np.asarray(points["rows"], dtype=np.float64)
-    rows = rows[np.isfinite(rows).all(axis=1)]
+    plane, texts, span, period = flat(rows[np.isfinite(rows).all(axis=1)], points)
+    if plane.shape[1] == 1:
+        ax.hist(plane[:, 0], bins=_bins(len(plane)), range=span[0], color=BLUE)
+        label(ax, texts[0], "samples per bin")
+    else:
+        _draw_plane(plane, span, ax, dark=dark)
+        label(ax, *texts)
+        if period[0] == period[1] > 0:
+            ax.set_aspect("equal")
+    mark_periods(ax, period)
+    ax.set_title(said(points), fontsize=FONT - 1, loc="left")
+    return ax
+
+
+class Flat(NamedTuple):
+    """(n, 1 or 2) what is drawn of rows, and of each axis its label, its span, its period."""
+
+    plane: Floats
+    texts: list[str]
+    span: list[tuple[float, float]]
+    period: Floats
+
+
+def flat(rows: Floats, points: dict[str, Any]) -> Flat:
+    """Put rows on the axes that :func:`projection_points` describes.
+
+    Parameters
+    ----------
+    rows
+        (n, d) finite rows.
+    points
+        ``period`` and ``weight`` of their features, ``components``, ``names`` and ``units``.
+    """
     period = points["period"]
     if points["components"]:
         plane, share = components(_metric_space(rows, period, points["weight"]))
@@ -152,18 +193,13 @@ def draw_projection(points: dict[str, Any], ax: Axes | None = None, *, dark: boo
         plane = np.column_stack([_wrapped(x, p) for x, p in zip(rows.T, period, strict=True)])
         texts = [with_units(name, points) for name in points["names"]]
     span = [_span(x, p) for x, p in zip(plane.T, period, strict=True)]
-    if plane.shape[1] == 1:
-        ax.hist(plane[:, 0], bins=_bins(len(plane)), range=span[0], color=BLUE)
-        label(ax, texts[0], "samples per bin")
-    else:
-        _draw_plane(plane, span, ax, dark=dark)
-        label(ax, *texts)
-        if period[0] == period[1] > 0:
-            ax.set_aspect("equal")
+    return Flat(plane, texts, span, period)
+
+
+def mark_periods(ax: Axes, period: Floats) -> None:
+    """Set the ticks of both axes, those of a period at quarters of a turn."""
     for axis, p in zip((ax.xaxis, ax.yaxis), period, strict=False):
         _period_ticks(axis, p)
-    ax.set_title(said(points), fontsize=FONT - 1, loc="left")
-    return ax
 
 
 def said(points: dict[str, Any]) -> str:

@@ -7,9 +7,10 @@ Rows are 30 Gaussian blobs in 2-D; the 50 nearest neighbors come from scipy's cK
 at 49 at the latest, the density is that of k* neighbors. Lists lie in a Zarr group, in chunks of
 8 MB, and are read from there. Times are CPU seconds of this process, first with the compiling of
 kernels and then without; memory is the peak of the process so far, above what it had at the
-start (the lists are 400 bytes a sample, what may be in memory of each is 28, and that of
-the density and its error, which come to the client). With ``workers``: two workers of 1 GB with
-one thread each, their CPU seconds and peak memory, and those of the client.
+start (the lists are 400 bytes a sample, what may be in memory of each is 28, at most 32 or
+64 MB in all of neighbors in other basins, and the density and its error, which come to the
+client). With ``workers``: two workers of 1 GB with one thread each, their CPU seconds and peak
+memory, and those of the client, first with imports and compiling and then without.
 """
 
 import multiprocessing
@@ -99,12 +100,14 @@ def on_workers(n):
 
     limits = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": "1GB"}
     with made(n) as folder, LocalCluster(**limits) as cluster, Client(cluster) as client:
-        before, own = client.run(usage), usage()
-        out = peaks(stored(folder))
-        for (cpu, held), (cpu_before, held_before) in zip(
-            [*client.run(usage).values(), usage()], [*before.values(), own], strict=True
-        ):
-            print(f"{n:>9,} {cpu - cpu_before:6.2f} CPU-s, {held_before:.0f} -> {held:.0f} MB")
+        for words in ("compiling", "again"):
+            before, own = client.run(usage), usage()
+            out = peaks(stored(folder))
+            for (cpu, held), (cpu_before, held_before) in zip(
+                [*client.run(usage).values(), usage()], [*before.values(), own], strict=True
+            ):
+                spent = f"{cpu - cpu_before:6.2f} CPU-s, {held_before:.0f} -> {held:.0f} MB"
+                print(f"{n:>9,} {words:<9} {spent}", flush=True)
         print(f"{n:>9,} workers, then client; {out.sizes['peak']} peaks", flush=True)
 
 

@@ -1,5 +1,7 @@
 """Peaks over chunks: the same bits for any chunks, and no more than one pass of lists at once."""
 
+from unittest import mock
+
 import dask.array as da
 import naive_peaks
 import numpy as np
@@ -23,10 +25,12 @@ def heights(log_density, error, chunk):
 def test_basins__equal_naive_for_any_chunks(graph, data):
     index, kstar, log_density, error, location = graph
     chunk = data.draw(chunks(graph))
+    most = data.draw(st.sampled_from([8, 8, 1]))
     lists = blockwise.lists(
         da.from_array(index, (chunk, 2)), da.from_array(kstar, 3), da.from_array(location, 5)
     )
-    center, border = compute(*blockwise.basins(lists, heights(log_density, error, chunk)))
+    with mock.patch.multiple(blockwise, KEPT_BYTES=0, KEPT_LEAST=most):
+        center, border = compute(*blockwise.basins(lists, heights(log_density, error, chunk)))
     g = (log_density - error).tolist()
     assert center.tolist() == naive_peaks.basins(index, kstar, g, location)
     assert center.dtype == np.int32
@@ -42,7 +46,10 @@ def test_lists__without_locations_are_all_their_own():
     assert lists.location.compute().tolist() == list(range(7))
 
 
-def test_lists__are_read_once_a_pass_and_not_kept():
+@pytest.mark.parametrize(("most", "passes"), [(1, 2), (0, 4)])
+def test_lists__are_read_once_a_pass_and_not_kept(monkeypatch, most, passes):
+    monkeypatch.setattr(blockwise, "KEPT_BYTES", 0)
+    monkeypatch.setattr(blockwise, "KEPT_LEAST", most)
     n, chunk, alive, most, read = 96, 8, set(), [0], [0]
 
     class Block(np.ndarray):
@@ -67,9 +74,11 @@ def test_lists__are_read_once_a_pass_and_not_kept():
     meta = np.empty((0, 0), int)
     index = da.from_array(Stored(), (chunk, 3), name="stored-lists", asarray=False, meta=meta)
     lists = blockwise.lists(index, da.full(n, 3, chunks=n), None)
-    center, border = blockwise.basins(lists, heights(np.arange(n), np.zeros(n), n))
-    compute(center, border)
-    assert read[0] == 4 * n // chunk
+    two = np.arange(n) % (n // 2)
+    center, border = compute(*blockwise.basins(lists, heights(two, np.zeros(n), n)))
+    assert np.unique(center).size == 2
+    assert border.size == 1
+    assert read[0] == passes * n // chunk
     assert most[0] <= 2
 
 

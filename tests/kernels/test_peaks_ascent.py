@@ -13,8 +13,14 @@ def climbed(index, kstar, g, location):
     """Everything up to the centers, in one chunk."""
     own = np.arange(len(index))
     parent = kernels.first_higher(index, kstar, own, location, g)
-    removed = kernels.strongest(kernels.removals(index, kstar, own, location, g, parent))
+    removed, *_ = contacts(index, kstar, own, location, g, parent)
+    removed = kernels.strongest(removed)
     return parent, removed, kernels.climb(parent, removed)
+
+
+def contacts(index, kstar, own, location, g, parent, most=9):
+    root = kernels.climb(parent, np.zeros(0, kernels.REMOVAL))
+    return kernels.contacts(index, kstar, own, location, g, root, most)
 
 
 @given(graph=graphs())
@@ -55,6 +61,32 @@ def test_borders__equal_naive(graph, data):
     assert (found["height"] == g[found["sample"]]).all()
 
 
+@given(graph=graphs(), most=st.integers(0, 8))
+def test_contacts__are_all_that_borders_need(graph, most):
+    index, kstar, log_density, error, location = graph
+    g, own = log_density - error, np.arange(len(index))
+    parent, removed, center = climbed(index, kstar, g, location)
+    again, near, inside = contacts(index, kstar, own, location, g, parent, most)
+    assert (kernels.strongest(again) == removed).all()
+    root = kernels.climb(parent, np.zeros(0, kernels.REMOVAL))
+    others = [
+        [b for b in dict.fromkeys(root[j].tolist()) if b != root[i]] for i, j in enumerate(index)
+    ]
+    width = max(map(len, others))
+    if width > most:
+        assert near is None
+        return
+    assert near.shape == (len(g), width)
+    for i, basins in enumerate(others):
+        assert root[near[i, : len(basins)]].tolist() == basins
+        assert (near[i, len(basins) :] == i).all()
+    across = kernels.borders(index, kstar, own, location, center)
+    assert (kernels.borders(near, inside, own, location, center) == across).all()
+    members = np.flatnonzero(across >= 0)
+    whole, few = (kernels.join(x, 0, members, across, center, g) for x in (index, near))
+    assert (whole == few).all()
+
+
 @given(graph=graphs(), data=st.data())
 def test_reduction__of_parts_is_that_of_the_whole(graph, data):
     index, kstar, log_density, error, location = graph
@@ -63,7 +95,7 @@ def test_reduction__of_parts_is_that_of_the_whole(graph, data):
     cut = data.draw(st.integers(0, len(g)))
     parts = [
         kernels.strongest(
-            kernels.removals(index[rows], kstar[rows], own[rows], location[rows], g, parent)
+            contacts(index[rows], kstar[rows], own[rows], location[rows], g, parent)[0]
         )
         for rows in (slice(cut, None), slice(cut))
     ]

@@ -40,8 +40,8 @@ def test_summary__of_three_peaks(peaks_run):
     lines = summary(peaks_run())
     start = lines.index("± is one standard error of TwoNN. Shared neighbors.") + 1
     assert lines[start : start + 5] == [
-        "3 density peaks at z = 1.65 (the default); they hold 50 % (peak 0), 30 % (peak 1) and "
-        "20 % (peak 2) of the samples.",
+        "3 density peaks at z = 1.65 (the default value); they hold 50 % (peak 0), 30 % (peak 1) "
+        "and 20 % (peak 2) of the samples.",
         "The highest saddle, between peaks 0 and 1, is at the log density -1.25 ± 0.11.",
         "The lowest barrier, out of peak 1 to peak 0, is a drop of log density by 0.75 ± 0.23 "
         "(in kT, for samples at equilibrium).",
@@ -70,7 +70,7 @@ def single(peaks_run):
 def test_summary__of_one_peak_has_no_barrier_and_no_halo(peaks_run):
     ds = single(peaks_run)
     assert said(ds, "density peak") == (
-        "1 density peak at z = 1.65 (the default): no other stands out of the noise."
+        "1 density peak at z = 1.65 (the default value): no other stands out of the noise."
     )
     assert silent(ds, "saddle")
     assert silent(ds, "barrier")
@@ -276,7 +276,7 @@ def test_report__repeats_no_markup_from_the_run(peaks_run, replicates, tmp_path)
     ds["peak_z"].attrs["parameters"] = "not json"
     text = report(ds, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script" not in text
-    assert "z = 1.65 (the default)" in said(ds, "density peaks")
+    assert "z = 1.65 (the default value)" in said(ds, "density peaks")
 
 
 def test_report__without_peaks_has_no_section(peaks_run, tmp_path):

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 
 from daskid import variables as v
 from daskid.plot import peaks as pictures
+from daskid.plot import rows as planes
 
 
 def small(**others):
@@ -154,3 +155,90 @@ def test_pictures__name_what_is_missing():
     for draw, step in ((pictures.tree, "peaks"), (pictures.persistence, "persistence")):
         with pytest.raises(v.SchemaError, match=f"in the dataset: run {step} first"):
             draw(xr.Dataset())
+
+
+def circle():
+    """Two peaks on a torus of side 8; rows of peak 0 lie on both sides of its seam."""
+    x = np.array([[7.5, 0.5], [-0.2, 8.4], [0.3, 0.2], [4.0, 4.0], [12.2, 4.1]])
+    return xr.Dataset(
+        {
+            "rows": (("sample", "feature"), x),
+            "peak_label": ("sample", [0, 0, 0, 1, 1]),
+            "peak_halo": ("sample", np.zeros(5, bool)),
+            "peak_sample": ("peak", [1, 4]),
+        },
+        coords={"period": ("feature", [8.0, 8.0])},
+    )
+
+
+def test_basins__lie_within_the_period_and_so_do_the_numbers():
+    ax = pictures.basins(circle())
+    (_, inside) = ax.collections
+    at = np.asarray(inside.get_offsets())
+    np.testing.assert_allclose(at[:3], [[-0.5, 0.5], [-0.2, 0.4], [0.3, 0.2]], atol=1e-12)
+    assert ax.get_xlim() == (-4.0, 4.0)
+    assert ax.get_ylim() == (0.0, 8.0)
+    np.testing.assert_allclose([t.xy for t in ax.texts], [[-0.2, 0.4], [-3.8, 4.1]], atol=1e-12)
+
+
+def test_basins__of_many_features_lie_on_their_components():
+    ds = samples()
+    ax = pictures.basins(ds)
+    assert ax.get_xlabel().startswith("principal component 1, ")
+    (_, inside) = ax.collections
+    x = np.vstack([ds.rows.values, ds.rows.values[ds.peak_sample.values]])
+    plane, _ = planes.components(x.astype("f8"))
+    keep = ~ds.peak_halo.values
+    np.testing.assert_allclose(inside.get_offsets(), plane[: len(keep)][keep])
+
+
+def test_basins__numbers_of_many_peaks_do_not_hide_each_other():
+    rng = np.random.default_rng(0)
+    x, n = rng.random((400, 2)), 25
+    ds = xr.Dataset(
+        {
+            "rows": (("sample", "feature"), x),
+            "peak_label": ("sample", np.arange(400) % n),
+            "peak_halo": ("sample", np.zeros(400, bool)),
+            "peak_sample": ("peak", np.arange(n)),
+        }
+    )
+    ax = pictures.basins(ds)
+    named = [int(t) for t in texts(ax)]
+    assert named[0] == 0
+    assert len(named) == pictures.MAX_NUMBERED
+    at = x[named]
+    apart = np.hypot(*(at[:, np.newaxis] - at).T)
+    assert apart[~np.eye(len(at), dtype=bool)].min() > 0.9 * pictures.BADGE
+    assert len(ax.lines) == n - len(named)
+    assert ax.get_title(loc="left") == "halo paler; 12 of 25 peaks numbered"
+
+
+def test_basins__refuse_a_single_feature():
+    with pytest.raises(ValueError, match="features: expected two positions from 0 to 0, got None"):
+        pictures.basins(samples().isel(feature=[0]))
+
+
+def test_topography__of_one_peak_has_one_tick():
+    ds = xr.Dataset(
+        {
+            "peak_log_density": ("peak", [1.0]),
+            "saddle_peak": (("saddle", "side"), np.zeros((0, 2), int)),
+            "saddle_log_density": ("saddle", np.zeros(0)),
+        }
+    )
+    assert pictures.topography(ds).get_xticks().tolist() == [0]
+
+
+@pytest.mark.parametrize(("curve", "scale"), [([45, 30, 25], "linear"), ([900, 40, 2], "log")])
+def test_persistence__ticks_are_plain_numbers(curve, scale):
+    ds = xr.Dataset(
+        {"surviving_peaks": ("threshold", curve)}, coords={"threshold": [0.0, 0.1, 0.2]}
+    )
+    ax = pictures.persistence(ds)
+    assert ax.get_yscale() == scale
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_ylim()
+    seen = [t.get_text() for t in ax.get_yticklabels() if low <= t.get_position()[1] <= high]
+    assert len(seen) >= 3
+    assert all(text.isdecimal() for text in seen)

@@ -9,11 +9,11 @@ from daskid.kernels.peaks.ascent import (
     REMOVAL,
     borders,
     climb,
+    contacts,
     first_higher,
     group,
     highest,
     join,
-    removals,
     strongest,
 )
 from daskid.kernels.peaks.calibration import METHODS, RANGE, calibrated
@@ -45,6 +45,7 @@ __all__ = [
     "chain",
     "climb",
     "compact",
+    "contacts",
     "elders",
     "finish",
     "first_higher",
@@ -58,7 +59,6 @@ __all__ = [
     "merge_tree",
     "newick",
     "persistence",
-    "removals",
     "shifts",
     "strongest",
     "survivors",

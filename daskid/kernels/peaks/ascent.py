@@ -59,39 +59,105 @@ def first_higher(index: Array, kstar: Array, position: Ints, location: Array, g:
     return out
 
 
-@jit
-def removals(
-    index: Array, kstar: Array, position: Ints, location: Array, g: Floats, parent: Array
-) -> Array:
-    """Return who of a chunk holds a lower candidate among its ``kstar``.
+def contacts(
+    index: Array,
+    kstar: Array,
+    position: Ints,
+    location: Array,
+    g: Floats,
+    root: Array,
+    most: int,
+) -> tuple[Array, Array | None, Ints]:
+    """Return who of a chunk holds a lower candidate, and where the chunk sees other basins.
 
     Parameters
     ----------
     index, kstar, position, location, g
         As in :func:`first_higher`.
-    parent
-        (n,) of :func:`first_higher`, of all samples.
+    root
+        (n,) of :func:`climb` without removals: the candidate above each sample.
+    most
+        Neighbors of a sample that may be kept.
 
     Returns
     -------
-    :data:`REMOVAL` records; a candidate may stand many times.
+    :data:`REMOVAL` records: samples that have a lower candidate among their ``kstar``; a
+    candidate may stand many times. Then (m, w) lists, in order, of the first neighbor under
+    each other candidate, filled up with the sample itself, and (m,) how many of them are among
+    its ``kstar``; None for the lists if some sample has more than ``most``. Centers are
+    unions of candidates, so whatever asks for the first neighbor in another basin, or in a
+    certain one, finds the same in these lists as in the whole ones.
     """
-    out = np.empty(16, REMOVAL)
-    found = 0
+    near = np.empty((position.size, min(most, index.shape[1])), root.dtype)
+    inside = np.zeros(position.size, np.int64)
+    seen = np.empty(near.shape[1], root.dtype)
+    candidate, sample, found, width = _contacts(
+        index, kstar, position, location, g, root, near, inside, seen
+    )
+    removed = np.empty(found, REMOVAL)
+    removed["candidate"], removed["sample"] = candidate[:found], sample[:found]
+    removed["height"] = g[sample[:found]]
+    return removed, near[:, :width].copy() if width <= near.shape[1] else None, inside
+
+
+@jit
+def _contacts(
+    index: Array,
+    kstar: Array,
+    position: Ints,
+    location: Array,
+    g: Floats,
+    root: Array,
+    near: Array,
+    inside: Ints,
+    seen: Array,
+) -> tuple[Ints, Ints, int, int]:
+    """Fill ``near`` and ``inside``; return candidates, removers, their number, and the width."""
+    candidate, sample = np.empty(16, np.int64), np.empty(16, np.int64)
+    found, width, most = 0, 0, seen.size
+    above = np.empty(index.shape[1], root.dtype)
     for r in range(position.size):
-        i = position[r]
-        if location[r] != i:
-            continue
-        for c in range(min(kstar[r], index.shape[1])):
+        i, known, last = position[r], 0, root[position[r]]
+        for c in range(above.size):  # on its own, so that many are fetched at once
+            above[c] = root[np.uint64(index[r, c])]
+        for c in range(above.size):
             j = index[r, c]
-            if parent[j] < 0 and is_higher(g, i, j):
-                if found == out.size:
-                    out = np.concatenate((out, np.empty_like(out)))
-                out[found].candidate = j
-                out[found].sample = i
-                out[found].height = g[i]
+            if above[c] == j and c < kstar[r] and location[r] == i and is_higher(g, i, j):
+                if found == candidate.size:
+                    candidate, sample = _doubled(candidate), _doubled(sample)
+                candidate[found], sample[found] = j, i
                 found += 1
-    return out[:found].copy()
+            if above[c] == last or above[c] == root[i]:
+                continue
+            last = above[c]
+            s = _place(seen, known, last)
+            if s == most:
+                width = most + 1
+            elif s == known:
+                seen[s], near[r, s] = last, j
+                known += 1
+                inside[r] += c < kstar[r]
+        width = max(width, known)
+        for s in range(known, most):
+            near[r, s] = i
+    return candidate, sample, found, width
+
+
+@jit
+def _place(seen: Array, known: int, basin: int) -> int:
+    """Return where a basin is among those known, or that it would be the next."""
+    s = 0
+    while s < known and seen[s] != basin:
+        s += 1
+    return s
+
+
+@jit
+def _doubled(values: Ints) -> Ints:
+    out = np.empty(2 * values.size, np.int64)
+    for i in range(values.size):
+        out[i] = values[i]
+    return out
 
 
 def strongest(removed: Array) -> Array:
@@ -110,7 +176,8 @@ def climb(parent: Array, removed: Array) -> Array:
         (n,) of :func:`first_higher`.
     removed
         Of :func:`strongest`: candidates that are no centers. They follow their first
-        higher neighbor, or, where their list has none, whoever removed them.
+        higher neighbor, or, where their list has none, whoever removed them. Where it is
+        empty every candidate stays.
     """
     out = np.where(parent < 0, np.arange(parent.size, dtype=parent.dtype), parent)
     beyond = parent[removed["candidate"]]
@@ -184,7 +251,6 @@ def group(across: Array, first: Ints) -> Array:
     return np.concatenate([start, member[order]]).astype(across.dtype)
 
 
-@jit
 def join(
     index: Array, start: int, members: Array, across: Array, center: Array, g: Floats
 ) -> Array:
@@ -208,22 +274,24 @@ def join(
     -------
     :data:`BORDER` records.
     """
-    out = np.empty(members.size, BORDER)
-    found = 0
-    for p in members:
-        other = across[p]
-        first = p
-        for j in index[other - start]:
+    p = members[_confirmed(index, start, members, across, center)]
+    pair = np.sort(np.stack([center[p], center[across[p]]]), axis=0)
+    out = np.empty(p.size, BORDER)
+    out["low"], out["high"] = pair
+    out["sample"], out["height"] = p, g[p]
+    return out
+
+
+@jit
+def _confirmed(index: Array, start: int, members: Array, across: Array, center: Array) -> Array:
+    out = np.ones(members.size, np.bool_)
+    for b in range(members.size):
+        p = members[b]
+        for j in index[across[p] - start]:
             if center[j] == center[p]:
-                first = j
+                out[b] = j == p
                 break
-        if first == p:
-            out[found].low = min(center[p], center[other])
-            out[found].high = max(center[p], center[other])
-            out[found].sample = p
-            out[found].height = g[p]
-            found += 1
-    return out[:found].copy()
+    return out
 
 
 def highest(border: Array) -> Array:

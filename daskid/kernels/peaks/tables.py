@@ -5,7 +5,7 @@ ties as the numbers do. Two centers without a common border have no line in the 
 saddles: there is no number for what is not there.
 """
 
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
@@ -98,12 +98,14 @@ def merge(raw: Raw, z: float, near: list[dict[int, int]] | None = None) -> Merge
     near = neighbors(raw) if near is None else near
     peak, width = raw.log_density.tolist(), raw.error.tolist()
     level, spread = raw.saddle_log_density.tolist(), raw.saddle_error.tolist()
-    sample = raw.saddle_sample.tolist()
-    heap = [(-level[s], *raw.pair[s].tolist(), s) for s in _failing(raw, z).tolist()]
-    heapify(heap)
+    sample, pairs = raw.saddle_sample.tolist(), raw.pair.tolist()
+    # lowest first: what is joined next is at the end of these, or on the heap of later ones
+    sorted_lines = [(-level[s], *pairs[s], s) for s in _failing(raw, z).tolist()]
+    heap: list[tuple[float, int, int, int]] = []
     end = np.arange(len(peak))
-    while heap:
-        _, a, b, s = heappop(heap)
+    while sorted_lines or heap:
+        later = heap and (not sorted_lines or heap[0] < sorted_lines[-1])
+        _, a, b, s = heappop(heap) if later else sorted_lines.pop()
         if near[a].get(b) != s:
             continue  # joined, or replaced by a higher saddle, since it was pushed
         high, low = (margin(peak[c] - level[s], width[c] + spread[s]) for c in (a, b))
@@ -137,10 +139,12 @@ def neighbors(raw: Raw) -> list[dict[int, int]]:
 
 
 def _failing(raw: Raw, z: float) -> Ints:
-    """Return the saddles out of which one of their peaks does not stand."""
+    """Return the saddles out of which one of their peaks does not stand, the lowest first."""
     drop = raw.log_density[raw.pair] - raw.saddle_log_density[:, np.newaxis]
     bound = z * (raw.error[raw.pair] + raw.saddle_error[:, np.newaxis])
-    return np.flatnonzero((drop < bound).any(axis=1))
+    lines = np.flatnonzero((drop < bound).any(axis=1))
+    low, high = raw.pair[lines].T
+    return lines[np.lexsort((high, low, -raw.saddle_log_density[lines]))[::-1]]
 
 
 def _ends(end: Ints) -> Ints:
