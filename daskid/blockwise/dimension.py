@@ -20,6 +20,8 @@ from daskid.typing import Array, Floats, Ints
 
 Ranks = tuple[int, ...]
 
+SANDWICH = 10
+"""Neighbors up to which errors are sums over pairs of locations that share neighbors."""
 LIST_ROWS = 8192
 """Rows of a fixed block of lists: those of a chunk of a long run."""
 
@@ -100,13 +102,11 @@ def gride(log_mu: da.Array, *, n1: int, n2: int) -> da.Array:
 
 
 def gride_error(d: da.Array, log_mu: da.Array, index: da.Array, *, n1: int, n2: int) -> da.Array:
-    """Return the sandwich error of :func:`gride`: ()."""
-    return _in_one_task(_gride_error, d, log_mu, _positions(index, log_mu), n1=n1, n2=n2)
-
-
-def gride_fisher_error(d: da.Array, log_mu: da.Array, *, n1: int, n2: int) -> da.Array:
-    """Return the error of :func:`gride` for independent ratios: ()."""
-    return _in_one_task(_gride_fisher_error, d, log_mu, n1=n1, n2=n2)
+    """Return the error of :func:`gride`: (); beyond ``SANDWICH``, that of independent ratios."""
+    if n2 > SANDWICH:
+        return _in_one_task(_gride_fisher_error, d, log_mu, n1=n1, n2=n2)
+    members = _positions(index[:, :n2], log_mu)
+    return _in_one_task(_gride_error, d, log_mu, members, n1=n1, n2=n2)
 
 
 def independent_error(d: da.Array, n: da.Array, *, ratios: int) -> da.Array:

@@ -32,6 +32,9 @@ def lines(facts: Facts) -> list[tuple[str, str]]:
     found = [("dimension", number(r.value, 4) + _source(facts)) for r in densities(facts)]
     if _method(facts):
         found.append(("method", _method(facts)))
+    if "block" in (known := parameters(facts.ds, v.log_density_error.name)):
+        frames = one_line(known["block"], 20)
+        found.append(("errors", f"neighbors within {frames} frames of each other count as one"))
     ranks = facts.pictures.get("kstar")
     if ranks is not None and ranks.size:
         low, middle, high = np.percentile(ranks, (0, 50, 100))
@@ -110,10 +113,13 @@ def _frames(facts: Facts) -> list[str]:
         return []
     if "block" in parameters(facts.ds, v.peak_support.name):
         return []
+    if "block" in parameters(facts.ds, v.log_density_error.name):
+        return []
     return [
         "Samples are frames in time, and the errors of log densities take them as independent: "
         "they are too small where frames remember each other, and z then lets false peaks pass. "
-        "Run significance with a block of frames longer than that memory."
+        "Run density with a block of frames longer than that memory, or knn with exclude; and "
+        "significance with such a block."
     ]
 
 

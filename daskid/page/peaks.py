@@ -8,6 +8,7 @@ from daskid.page.markup import table
 from daskid.page.numbers import count, exact, number, plus_minus, share
 from daskid.page.results import Result, barriers, heights, joined, largest, lowest
 from daskid.page.text import foreign, one_line
+from daskid.plot.labels import with_units
 
 NAMED = 3  # the largest peaks in a sentence
 WARNED = 5  # the peaks in a warning
@@ -48,9 +49,11 @@ def _z(facts: Facts) -> str:
     if v.peak_z.name not in facts.values:
         return ""
     z = float(facts.values[v.peak_z.name])
-    how = "the default" if z == DEFAULT else "given"
+    how = "the default value" if z == DEFAULT else "given"
     if parameters(facts.ds, v.peak_z.name).get("z") == "calibrated":
         how = "calibrated: 5 % of single Gaussians of such data show a second one"
+        error = facts.values[v.peak_z.name].attrs.get("error")
+        how += "" if error is None else f"; +- {float(error):.2f} from the simulation"
     return f" at z = {z:.3g} ({how})"
 
 
@@ -179,7 +182,8 @@ def peak_table(facts: Facts) -> str:
     if v.peak_support.name in facts.values:
         head.append("support")
     if places := _places(facts):
-        head.append(foreign(", ".join(facts.pictures["basins"]["names"]), 60))
+        points = facts.pictures["basins"]
+        head.append(foreign(", ".join(with_units(name, points) for name in points["names"]), 60))
     out = barriers(facts)
     shown = zip(largest(facts).tolist(), known, strict=True)
     rows = [
@@ -193,7 +197,8 @@ def peak_table(facts: Facts) -> str:
 def _places(facts: Facts) -> dict[int, str]:
     """Return where in the plane that is drawn the peaks lie; nothing if some are not drawn."""
     points = facts.pictures.get("basins")
-    if points is None or len(points["peaks"]) < facts.values[v.peak_size.name].size:
+    every = facts.values[v.peak_size.name].size
+    if points is None or points["components"] or len(points["peaks"]) < every:
         return {}
     return {c: ", ".join(number(x) for x in at) for c, at in enumerate(points["peaks"].tolist())}
 

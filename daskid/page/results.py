@@ -118,9 +118,14 @@ def densities(facts: Facts) -> list[Result]:
     if d.name not in facts.values:
         return []
     source = str(facts.values[d.name].attrs.get("source", ""))
-    words = f"no error of its own: {source}" if source else "no error is known"
+    error, words = math.nan, "no error is known"
+    if v.kstar_dimension_error.name in facts.values:
+        held = facts.values[v.kstar_dimension_error.name]
+        error, words = float(held), str(held.attrs.get("covers", ""))
+    if not math.isfinite(error):
+        words = f"no error of its own: {source}" if source else "no error is known"
     return [Result(d.name, "intrinsic dimension of the densities", float(facts.values[d.name]),
-                   math.nan, words)]  # fmt: skip
+                   error, words)]  # fmt: skip
 
 
 def largest(facts: Facts) -> Ints:

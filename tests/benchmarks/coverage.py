@@ -24,7 +24,8 @@ import xarray as xr
 from scipy.signal import lfilter
 from scipy.spatial import cKDTree
 
-from daskid.estimators.dimension import SANDWICH, gride, mle, twonn
+from daskid.blockwise.dimension import SANDWICH
+from daskid.estimators.dimension import gride, mle, twonn
 
 NEIGHBORS = 32
 SPIN_UP = 1000

@@ -79,17 +79,26 @@ def test_kstar__stops_reading_when_all_samples_have_stopped(gaussian, monkeypatc
     assert panels == [(a, a + 8) for a in range(3, int(out.kstar.max()) + 1, 8)]
 
 
+def test_kstar__error_of_its_own_dimension_is_that_of_gride(gaussian):
+    out = daskid.gride(daskid.kstar(gaussian))
+    at = out.sel(scale=out.kstar_dimension.attrs["scale"])
+    assert float(out.kstar_dimension) == float(at.id_gride)
+    assert float(out.kstar_dimension_error) == float(at.id_gride_error) > 0
+
+
 @pytest.mark.parametrize("given", [2.5, 2, "2.5", np.float32(2.5)])
 def test_kstar__takes_the_dimension_as_a_number(gaussian, given):
     out = daskid.kstar(gaussian, dimension=given)
     assert float(out.kstar_dimension) == float(given)
     assert out.kstar_dimension.attrs["source"] == "given"
+    assert np.isnan(out.kstar_dimension_error)
 
 
 def test_kstar__takes_the_dimension_of_a_variable_and_depends_on_it(gaussian):
     out = daskid.kstar(daskid.twonn(gaussian), dimension="id_twonn")
     assert float(out.kstar_dimension) == float(out.id_twonn)
     assert out.kstar_dimension.attrs["source"] == "variable id_twonn"
+    assert float(out.kstar_dimension_error) == float(out.id_twonn_error) > 0
     other = daskid.twonn(out, method="fit")
     assert "kstar" not in other
 

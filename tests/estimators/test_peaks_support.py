@@ -2,12 +2,16 @@
 
 import json
 
+import made_gaussians
 import numpy as np
 import peaks_input
 import pytest
 
 from daskid import variables as v
 from daskid.estimators.peaks import newick, peaks, significance
+
+SECOND = 104, 122
+"""Seeds of single Gaussians with a second peak."""
 
 
 def found(centers, n=150, z=1.0, chunk=200, seed=0, **others):
@@ -26,6 +30,19 @@ def test_support__is_full_for_peaks_far_apart_and_less_for_doubtful_ones():
     assert doubtful.peak_support.values[0] == 1
     assert doubtful.peak_support.values.min() < 0.8
     assert doubtful.replicate_peaks.values.std() > 0
+
+
+def test_support__tells_true_peaks_from_false_ones_at_the_calibrated_z():
+    # 3.5 widths apart; and single Gaussians that show a second peak, one in twenty
+    apart = made_gaussians.gaussians(500, 2, 0, 100, centers=[(0,), (3.5,)])
+    true = significance(peaks(apart, z="calibrated"), replicates=10)
+    assert true.peak_support.shape == (2,)
+    assert true.peak_support.min() >= 0.9
+    for seed in SECOND:
+        one = made_gaussians.gaussians(1000, 2, seed, 100)
+        false = significance(peaks(one, z="calibrated"), replicates=10)
+        assert false.sizes["peak"] == 2
+        assert false.peak_support[1] < 0.8
 
 
 def test_support__of_branches_is_that_of_the_pairs_of_far_pairs():

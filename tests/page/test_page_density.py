@@ -95,7 +95,11 @@ def test_caution__of_distances_that_are_no_lengths(peaks_run):
 def test_table__has_the_dimension_with_where_it_comes_from(peaks_run):
     row = ("intrinsic dimension of the densities", "2.004", "",
            "no error of its own: Gride at n1 = 4, the scale of the median r_kstar")  # fmt: skip
-    assert row in table(peaks_run())
+    ds = peaks_run()
+    assert row in table(ds)
+    ds["kstar_dimension_error"] = ((), 0.012, {"covers": "The scatter."})
+    row = ("intrinsic dimension of the densities", "2.004", "0.012", "The scatter.")
+    assert row in table(ds)
 
 
 def page(ds, tmp_path):

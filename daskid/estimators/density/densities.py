@@ -8,12 +8,14 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.blockwise import density as blockwise
-from daskid.estimators.density.lists import log_number, read
+from daskid.blockwise import visits
+from daskid.estimators.density.lists import Lists, log_number, read
 
+LONGEST = 2**31
 COVERS = (
-    "The scatter of {what} over samples drawn anew and independently, at a given dimension; "
-    "correlated frames, the error of the dimension, and the bias of a density that varies within "
-    "the neighborhood are left out."
+    "The scatter of {what} over samples drawn anew, {how}, at a given dimension; {frames}, the "
+    "error of the dimension, and the bias of a density that varies within the neighborhood are "
+    "left out."
 )
 WHAT = {
     "pak": "PAk (Rodriguez 2018), sqrt((4 k + 2) / (k (k - 1))) with k = kstar",
@@ -23,7 +25,11 @@ WHAT = {
 
 
 def density(
-    ds: xr.Dataset, *, method: Literal["pak", "kstar", "knn"] = "pak", k: int | None = None
+    ds: xr.Dataset,
+    *,
+    method: Literal["pak", "kstar", "knn"] = "pak",
+    k: int | None = None,
+    block: int | None = None,
 ) -> xr.Dataset:
     r"""Estimate the log density at every sample, and its error.
 
@@ -44,6 +50,19 @@ def density(
     that, and clamps volumes.) Where all neighbors on one side of the middle rank are at equal
     distances there is no greatest value, and the ball of ``kstar`` stands in.
 
+    Frames of a trajectory that follow each other pass a sample together, so :math:`k` neighbors
+    from a few visits count as :math:`k_\mathrm{eff}` of them, and errors are
+    :math:`\sqrt{k / k_\mathrm{eff}}` times as large:
+
+    .. math:: k / k_\mathrm{eff} = \Big(\sum_{|t_l - t_m| \le w} c_l c_m
+        - s \big(\sum_l c_l\big)^2\Big) \Big/ \sum_l c_l^2 \ge 1
+
+    with the frames :math:`t` of the neighbors, the window :math:`w` over which frames forget each
+    other, the share :math:`s` of all pairs of frames within it, and :math:`c = 1` (PAk:
+    :math:`4 - 6 l / k`): the covariances of a sum over frames, up to lag :math:`w`. It is
+    1 for independent samples, and :math:`k` over the number of visits for visits that are
+    equally long and rare.
+
     Parameters
     ----------
     ds
@@ -53,6 +72,9 @@ def density(
         Which estimate.
     k
         Number of neighbors of ``"knn"``; all that are stored by default.
+    block
+        Number of frames over which frames of a trajectory forget each other, :math:`w`; 0 takes
+        all as independent. By default the Theiler window of :func:`daskid.knn`.
 
     Returns
     -------
@@ -71,8 +93,8 @@ def density(
     SchemaError
         If the neighbor lists or ``kstar`` are missing.
     ValueError
-        If ``k`` is out of range, or given for another method; if distances are Hamming's; when
-        computed, if ``kstar`` exceeds the lists.
+        If ``k`` is out of range, or given for another method; if ``block`` is no number of
+        frames; if distances are Hamming's; when computed, if ``kstar`` exceeds the lists.
 
     References
     ----------
@@ -101,12 +123,59 @@ def density(
         (ranks,) = v.read(ds, v.kstar)
         inputs = (*inputs, v.kstar)
     log_n, used = log_number(ds, lists)
+    values = estimate(method, lists.distance, ranks, d, log_n)
+    window = _window(block, lists)
+    if window:
+        factor, frames = _inflation(ds, lists, ranks, window, method)
+        values[v.log_density_error] *= da.sqrt(factor)
+        used = (*used, *(x for x in frames if x not in used))
+        parameters["block"] = window
     return v.assign(
         ds,
-        estimate(method, lists.distance, ranks, d, log_n),
+        values,
         inputs=(*inputs, *used),
         parameters=parameters,
-        attrs={v.log_density_error: {"covers": COVERS.format(what=WHAT[method])}},
+        attrs={v.log_density_error: {"covers": _covers(method, window)}},
+    )
+
+
+def _window(block: int | None, lists: Lists) -> int:
+    """Return over how many frames frames remember each other, 0 for not at all."""
+    block = lists.exclude if block is None else block
+    if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 0:
+        raise ValueError(
+            f"block: expected a number of frames, 0 for none, got {block!r}: give one over which "
+            "frames forget each other, e.g. block=1000, or leave it out"
+        )
+    return min(int(block), LONGEST)
+
+
+def _inflation(
+    ds: xr.Dataset, lists: Lists, ranks: da.Array, window: int, method: str
+) -> tuple[da.Array, tuple[v.Variable, ...]]:
+    """Return k / k_eff of each sample, and what it comes from beside the lists."""
+    used = tuple(c for c in (v.row, v.trajectory) if c.name in ds.variables)
+    found = dict(zip(used, v.read(ds, *used), strict=True))
+    every = da.arange(lists.distance.shape[0], chunks=-1)
+    factor = visits.inflation(
+        lists.index,
+        ranks,
+        every if lists.location is None else lists.location,
+        found.get(v.row, every),
+        found.get(v.trajectory),
+        window=window,
+        sloped=method == "pak",
+    )
+    return factor.rechunk((lists.distance.chunks[0],)), used
+
+
+def _covers(method: str, window: int) -> str:
+    if not window:
+        return COVERS.format(what=WHAT[method], how="and independently", frames="correlated frames")
+    return COVERS.format(
+        what=WHAT[method],
+        how=f"times sqrt(k / k_eff) for frames that remember each other over {window} frames",
+        frames="what they remember beyond",
     )
 
 

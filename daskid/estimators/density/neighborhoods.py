@@ -17,14 +17,23 @@ from daskid.estimators.density.lists import Lists, half_period, read
 from daskid.kernels.density import SHARE, enough
 from daskid.typing import Array, Floats
 
+COVERS_GRIDE = (
+    f"The scatter over samples drawn anew, up to {ratios.SANDWICH} neighbors; beyond, the error of "
+    "independent ratios, too small because neighborhoods share samples. How the dimension changes "
+    "with the scale is left out: see the dimensions of all scales."
+)
+COVERS_GIVEN = "That of the variable the dimension was read from; none for a number."
+
 
 @dataclass(frozen=True)
 class Found:
-    """The dimension, the ranks in it, and where it comes from."""
+    """The dimension and its error, the ranks in it, where it is from, what the error covers."""
 
     dimension: float
+    error: float
     ranks: Array
     source: dict[str, Any]
+    covers: str
 
 
 def kstar(
@@ -56,7 +65,8 @@ def kstar(
     Returns
     -------
     ``ds`` with ``kstar`` and ``kstar_capped`` (sample), and the number ``kstar_dimension``
-    that every later step uses; copies of a location share theirs. Attributes say where the
+    that every later step uses, with ``kstar_dimension_error`` (that of Gride at its scale, or
+    of the variable; NaN for a number); copies of a location share theirs. Attributes say where the
     dimension comes from (``source``; ``scale``, its :math:`n_1`), which ``share`` of the
     locations is capped and which k would do (``enough``, extrapolated, at most ten times as
     many, and as there are), and with periods which share has a :math:`r_{k^*}` beyond half a
@@ -111,12 +121,17 @@ def kstar(
         d, inputs = _given(ds, dimension)
         ranks = blockwise.kstar(lists.distance, lists.index, np.array([d]), alpha)[:, 0]
         words = f"variable {dimension}" if inputs else "given"
-        found = Found(d, ranks, {"source": words})
+        found = Found(d, _error_of(ds, inputs), ranks, {"source": words}, COVERS_GIVEN)
     capped = found.ranks >= lists.distance.shape[1] - 1
     attrs, used = _reported(ds, lists, found, capped)
     return v.assign(
         ds,
-        {v.kstar: found.ranks, v.kstar_capped: capped, v.kstar_dimension: found.dimension},
+        {
+            v.kstar: found.ranks,
+            v.kstar_capped: capped,
+            v.kstar_dimension: found.dimension,
+            v.kstar_dimension_error: found.error,
+        },
         inputs=(*lists.inputs, *inputs, *used),
         parameters={"dimension": dimension if dimension is not None else "gride", "alpha": alpha},
         attrs=attrs,
@@ -149,6 +164,13 @@ def _given(ds: xr.Dataset, dimension: str | float) -> tuple[float, tuple[v.Varia
     return number, inputs
 
 
+def _error_of(ds: xr.Dataset, inputs: tuple[v.Variable, ...]) -> float:
+    """Return the error of a variable, NaN where it has none."""
+    names = [f"{variable.name}_error" for variable in inputs]
+    there = [v.VARIABLES[n] for n in names if n in v.VARIABLES and n in ds.variables]
+    return float(v.read(ds, *there)[0].compute()) if there else math.nan
+
+
 def _of_its_own_scale(lists: Lists, alpha: float) -> Found:
     """Return k* in the dimension that Gride finds at the scale of k*."""
     n1, dimensions, radii = _scales(lists)
@@ -173,7 +195,14 @@ def _of_its_own_scale(lists: Lists, alpha: float) -> Found:
         "radii": radii.tolist(),
         "fixed_point": int(len(circle) == 1),
     }
-    return Found(float(dimensions[at]), every[:, at].copy(), source)
+    error = _gride_error(lists, int(n1[at]), float(dimensions[at]))
+    return Found(float(dimensions[at]), error, every[:, at].copy(), source, COVERS_GRIDE)
+
+
+def _gride_error(lists: Lists, n1: int, d: float) -> float:
+    log_mu = ratios.log_ratios(lists.distance, lists.kept, (n1,), (2 * n1,))[:, 0]
+    error = ratios.gride_error(da.asarray(d), log_mu, lists.index, n1=n1, n2=2 * n1)
+    return float(error.compute())
 
 
 def _scales(lists: Lists) -> tuple[Array, Floats, Floats]:
@@ -212,6 +241,7 @@ def _reported(
         )
     attrs: dict[v.Variable, dict[str, Any]] = {
         v.kstar_dimension: found.source,
+        v.kstar_dimension_error: {"covers": found.covers},
         v.kstar_capped: {"share": share, "enough": k},
     }
     half = half_period(ds, lists.metric)

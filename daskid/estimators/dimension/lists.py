@@ -1,6 +1,6 @@
 """What the estimates share: lists, who counts, blocks of frames, what errors cover.
 
-Up to ``SANDWICH`` neighbors the errors are sandwiches: sums of products of scores
+Up to ``blockwise.SANDWICH`` neighbors the errors are sandwiches: sums of products of scores
 over the pairs of locations whose neighborhoods share a sample. Further out the
 neighborhoods are a lot of memory, and the pairs so many that their sum is noise:
 there the error of independent ratios stands in, marked as too small. Frames in time
@@ -17,8 +17,6 @@ import xarray as xr
 from daskid import variables as v
 from daskid.blockwise import dimension as blockwise
 from daskid.blockwise import search
-
-SANDWICH = 10
 
 _NOT_COVERED = "the bias of boundaries, curvature and uneven density"
 _ALONE = f"correlated frames and {_NOT_COVERED} are left out."

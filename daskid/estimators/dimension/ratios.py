@@ -10,7 +10,6 @@ from daskid.blockwise import dimension as blockwise
 from daskid.estimators.dimension.lists import (
     COVERS_INDEPENDENT,
     COVERS_SANDWICH,
-    SANDWICH,
     check_enough,
     covers,
     inputs_of,
@@ -240,7 +239,7 @@ def mle(ds: xr.Dataset, *, k: int | None = None, block: str | int | None = None)
     values = {
         v.id_mle: d,
         v.id_mle_error: blockwise.rate_error(d, inverse[:, 0], lists.index[:, :k])
-        if k <= SANDWICH
+        if k <= blockwise.SANDWICH
         else blockwise.independent_error(d, n, ratios=k - 1),
         v.id_mle_samples: n,
         v.id_mle_left_out: blockwise.left_out(inverse, lists.kept)[0],
@@ -256,7 +255,7 @@ def mle(ds: xr.Dataset, *, k: int | None = None, block: str | int | None = None)
             v.id_mle_error_blocks: blocks.count,
             v.id_mle_error_short: short[0],
         }
-    alone = COVERS_SANDWICH if k <= SANDWICH else COVERS_INDEPENDENT
+    alone = COVERS_SANDWICH if k <= blockwise.SANDWICH else COVERS_INDEPENDENT
     return v.assign(
         ds,
         values,

@@ -12,7 +12,6 @@ from daskid.estimators.dimension.lists import (
     COVERS_GRIDE,
     COVERS_INDEPENDENT,
     COVERS_SANDWICH,
-    SANDWICH,
     Blocks,
     Lists,
     check_enough,
@@ -121,7 +120,7 @@ def gride(
     values = {
         v.id_gride: d,
         v.id_gride_error: error,
-        v.id_gride_error_kind: np.array([int(n2 > SANDWICH) for n2 in outer]),
+        v.id_gride_error_kind: np.array([int(n2 > blockwise.SANDWICH) for n2 in outer]),
         v.id_gride_radius: blockwise.radius(lists.distance, log_mu, inner, outer),
         v.id_gride_samples: blockwise.samples(log_mu),
         v.id_gride_ties: blockwise.ties(log_mu),
@@ -146,12 +145,8 @@ def _scales(log_mu: da.Array, index: da.Array, inner: tuple[int, ...]) -> tuple[
     for s, n1 in enumerate(inner):
         column, n2 = log_mu[:, s], 2 * n1
         d = blockwise.gride(column, n1=n1, n2=n2)
-        if n2 <= SANDWICH:
-            error = blockwise.gride_error(d, column, index[:, :n2], n1=n1, n2=n2)
-        else:
-            error = blockwise.gride_fisher_error(d, column, n1=n1, n2=n2)
         dimensions.append(d)
-        errors.append(error)
+        errors.append(blockwise.gride_error(d, column, index, n1=n1, n2=n2))
     return da.stack(dimensions), da.stack(errors)
 
 

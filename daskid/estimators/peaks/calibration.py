@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
@@ -11,6 +12,11 @@ from daskid import variables as v
 from daskid.kernels import peaks as kernels
 
 WORD = "calibrated"
+COVERS = (
+    "The error of the 95 % quantile of simulated single Gaussians, independent samples of the "
+    "given dimension; that the data may be another single peak, or have another dimension, "
+    "and the interpolation between what was simulated, are left out."
+)
 _NEEDED = (v.neighbor_index, v.log_density, v.kstar_dimension)
 
 
@@ -19,7 +25,15 @@ def inputs(ds: xr.Dataset, z: float | str) -> tuple[v.Variable, ...]:
     return (v.kstar_dimension,) if z == WORD else ()
 
 
-def threshold(ds: xr.Dataset, z: float | str) -> float:
+class Threshold(NamedTuple):
+    """z, its standard error (NaN of a given one), and whether it is for connected parts."""
+
+    z: float
+    error: float
+    connected: bool
+
+
+def threshold(ds: xr.Dataset, z: float | str) -> Threshold:
     """Return z as a number.
 
     Raises
@@ -30,7 +44,7 @@ def threshold(ds: xr.Dataset, z: float | str) -> float:
         If ``z`` is neither, or nothing was simulated for such data.
     """
     if z == WORD:
-        return _calibrated(ds)
+        return Threshold(*_calibrated(ds), connected=True)
     text = isinstance(z, str)
     try:
         number = float(z)
@@ -40,10 +54,22 @@ def threshold(ds: xr.Dataset, z: float | str) -> float:
         raise ValueError(
             f"z: expected a number from 0 on, or {WORD!r}, got {z!r}: 1.65 is the paper's"
         )
-    return number
+    return Threshold(number, math.nan, connected=False)
 
 
-def _calibrated(ds: xr.Dataset) -> float:
+def was_calibrated(ds: xr.Dataset) -> bool:
+    """Return whether the peaks of a dataset are those of a calibrated z."""
+    return v.parameters(ds, v.peak_sample).get("z") == WORD
+
+
+def described(found: Threshold) -> dict[v.Variable, dict[str, Any]]:
+    """Return the attributes of z."""
+    if not found.connected:
+        return {}
+    return {v.peak_z: {"error": found.error, "covers": COVERS}}
+
+
+def _calibrated(ds: xr.Dataset) -> tuple[float, float]:
     method, asked = _asked(ds)
     for (name, axis), value in zip(kernels.RANGE.items(), asked, strict=True):
         if not axis[0] <= value <= axis[-1]:
@@ -51,20 +77,7 @@ def _calibrated(ds: xr.Dataset) -> float:
                 f"z: {WORD!r} was simulated for {name} from {axis[0]:,} to {axis[-1]:,}, got "
                 f"{value:,.6g}: give a number, see persistence and significance for what each does"
             )
-    z = kernels.calibrated(method, *asked)
-    if math.isnan(z):
-        raise ValueError(
-            f"z: {WORD!r} was not simulated for {asked[0]:,} samples of {asked[1]:.3g} dimensions "
-            f"with {method!r}: give a number, or simulate with "
-            "tests/benchmarks/peaks_calibration.py"
-        )
-    if math.isinf(z):
-        raise ValueError(
-            f"z: expected a number, got {WORD!r} in {asked[1]:.3g} dimensions, where more than "
-            "5 % of single Gaussians show a second peak that touches no other, at any z: give a "
-            "number, and see significance"
-        )
-    return z
+    return kernels.calibrated(method, *asked)
 
 
 def _asked(ds: xr.Dataset) -> tuple[str, tuple[int, float, int]]:

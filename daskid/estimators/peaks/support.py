@@ -9,6 +9,8 @@ import xarray as xr
 from daskid import variables as v
 from daskid.blockwise import peaks as blockwise
 from daskid.blockwise.dimension import block_numbers
+from daskid.estimators.peaks.calibration import was_calibrated
+from daskid.estimators.peaks.parts import connected
 from daskid.estimators.peaks.reading import Found, Input, find, labels, read
 from daskid.kernels import peaks as kernels
 from daskid.typing import Floats, Ints
@@ -70,8 +72,10 @@ def significance(
     The lists, ``kstar`` and the dimension stay those of the data: what another draw does to
     them is left out, and so is the bias of the density. Replicates are noisier than the
     data, by their noise on top of the data's own, so a support of 0.95 is strong and one of
-    0.6 is not yet weak; it is no probability that a peak is real, and a false peak of the data
-    is in its replicates too. The densest peak has a support of 1. A replicate takes as
+    0.6 is not yet weak; it is no probability that a peak is real. Of 43 false peaks at the
+    calibrated z (single Gaussians of 1,000 samples in 2, 5 and 10 dimensions, 100
+    neighbors) half had 0.45 or less, and 3 had 0.85 or more; of two Gaussians 3 widths apart the
+    lower peak had 0.85 and 1. The densest peak has a support of 1. A replicate takes as
     long as :func:`daskid.peaks`, and one more pass over the lists.
 
     References
@@ -109,7 +113,8 @@ def significance(
     number = np.empty(replicates, np.int64)
     for replicate in range(replicates):
         weight = blockwise.weights(units.number, seed, replicate)
-        seen, branches, number[replicate] = _once(given, weight, sample, float(z))
+        found = _replicate(given, weight, was_calibrated(ds))
+        seen, branches, number[replicate] = _seen(found, sample, float(z))
         of_peak += seen
         of_merge += [clade in branches for clade in clades]
     return v.assign(
@@ -132,14 +137,17 @@ def _covers(units: Units) -> str:
     )
 
 
-def _once(
-    given: Input, weight: da.Array, sample: Ints, z: float
-) -> tuple[Floats, set[frozenset[int]], int]:
-    """Return which peaks a replicate has, the branches of its tree, and its number of peaks."""
+def _replicate(given: Input, weight: da.Array, calibrated: bool) -> Found:
+    """Return the raw peaks of the weighted samples."""
     shifted = blockwise.resampled(given.lists, given.log_density, given.error, weight)
     found = find(given._replace(log_density=shifted))
+    return connected(given, found) if calibrated else found
+
+
+def _seen(found: Found, sample: Ints, z: float) -> tuple[Floats, set[frozenset[int]], int]:
+    """Return which peaks a replicate has, the branches of its tree, and its number of peaks."""
     final = kernels.finish(found.raw, z)
-    label = _label_of(sample, found, final)
+    label = labels(found, final)[sample].astype(np.int64)
     held: list[set[int]] = [set() for _ in final.center]
     for peak, cluster in enumerate(label.tolist()):
         held[cluster].add(peak)
@@ -151,10 +159,6 @@ def _once(
     branches |= {frozenset[int]().union(*(held[c] for c in clade)) for clade in clusters}
     seen = np.array([peak in first for peak in range(sample.size)], dtype=np.float64)
     return seen, branches, final.center.size
-
-
-def _label_of(sample: Ints, found: Found, final: kernels.Final) -> Ints:
-    return labels(found, final)[sample].astype(np.int64)
 
 
 def _units(ds: xr.Dataset, block: str | int | None, given: Input) -> Units:
