@@ -14,14 +14,23 @@ def comes_before(a: float, a_location: int, b: float, b_location: int) -> bool:
     return a < b or (a == b and a_location < b_location)
 
 
+@inlined
+def _copy(distance: Floats, location: Ints, n: int, to: Floats, to_location: Ints) -> None:
+    # one by one: for slices, numba compiles the text of an error
+    for c in range(n):
+        to[c], to_location[c] = distance[c], location[c]
+
+
 @jit
 def sort_entries(distance: Floats, location: Ints, spare: Floats, spare_location: Ints) -> None:
     """Sort the first ``distance.size`` entries, in place; the others are scratch as long."""
     n, run = distance.size, np.empty(STRIDE)
     for start in range(0, n, STRIDE):
         size = min(STRIDE, n - start)
-        run[:size], run[size:] = distance[start : start + size], np.inf
-        spare_location[:size] = location[start : start + size]
+        for c in range(STRIDE):
+            run[c] = distance[start + c] if c < size else np.inf
+        for c in range(size):
+            spare_location[c] = location[start + c]
         for c in range(size):  # to the place that those before it leave
             before, ties = below(run, 0, run[c]), up_to(run, 0, run[c])
             ties, slot = ties ^ before, start + ones(before)
@@ -31,7 +40,7 @@ def sort_entries(distance: Floats, location: Ints, spare: Floats, spare_location
             distance[slot], location[slot] = run[c], spare_location[c]
     width = STRIDE
     while width < n:
-        spare[:n], spare_location[:n] = distance, location
+        _copy(distance, location, n, spare, spare_location)
         for start in range(0, n, 2 * width):
             middle, stop = min(start + width, n), min(start + 2 * width, n)
             a, b = start, middle
@@ -61,7 +70,7 @@ def merge_entries(
     ``spare`` and ``spare_location`` are scratch, ``k`` or longer.
     """
     k = distance.size
-    spare[:k], spare_location[:k] = distance, location
+    _copy(distance, location, k, spare, spare_location)
     a, b = 0, 0
     for slot in range(k):
         # a free slot is infinitely far, and a new entry is not

@@ -7,10 +7,22 @@ Where columns come in random order and lists are empty, the limit of a part of t
 lower: fewer than k of the k nearest are among them. Whether it was too low is seen at the end.
 """
 
+from typing import Any
+
 import numpy as np
 
 from daskid.kernels._jit import inlined, jit
-from daskid.kernels._simd import LANES, STRIDE, lowest_bit, squares, up_to, without_lowest
+from daskid.kernels._simd import (
+    EVERY,
+    LANES,
+    ONE,
+    STRIDE,
+    lowest_bit,
+    ones,
+    squares,
+    up_to,
+    without_lowest,
+)
 from daskid.kernels.metrics import HALF_SQUARE, LARGEST
 from daskid.typing import Array, Floats, Ints
 
@@ -185,7 +197,7 @@ def rank_among(k: int, seen: int, total: int) -> int:
     """
     if total == 0:
         return k
-    share = seen / total
+    share = min(1.0, seen / total)
     return min(k, int(k * share + 4 * np.sqrt(k * share * (1 - share)) + 4))
 
 
@@ -283,3 +295,56 @@ def _kth_bound(values: Floats, k: int, limit: float) -> float:
         else:
             low = middle
     return float(min(high, np.sort(values)[k - 1]))
+
+
+@jit
+def kth_smallest(values: Array, held: int, k: int, low: float, high: float) -> float:
+    """Return a value that at least ``k`` of the first ``held`` do not exceed, and few more than k.
+
+    By bisection between ``low`` and ``high``, in their dtype: a count is a few instructions,
+    where a partition mispredicts its branches. Infinite if there are fewer.
+
+    Parameters
+    ----------
+    values
+        (n,) values, n a multiple of 64; those behind ``held`` are not looked at.
+    held, k
+        How many there are, and the rank.
+    low, high
+        Where it is looked for, without being wrong if it is elsewhere.
+    """
+    half = values.dtype.type(0.5)
+    if held < k:
+        return np.inf
+    if not np.isfinite(high) or count_up_to(values, held, high) < k:
+        high = values[0]
+        for value in values[1:held]:
+            high = max(high, value)
+    for _ in range(BISECTIONS):
+        middle = low + (high - low) * half
+        count = count_up_to(values, held, middle)
+        if count >= k:
+            high = middle
+            if count <= k + k // 16:
+                return high
+        else:
+            low = middle
+    for value in values[:held]:
+        if value < high and count_up_to(values, held, value) >= k:
+            high = value
+    return float(high)
+
+
+@inlined
+def count_up_to(values: Array, held: int, limit: float) -> int:
+    """Return how many of the first ``held`` of 64 n values are not above a limit."""
+    count = 0
+    for start in range(0, held, STRIDE):
+        count += ones(up_to(values, start, limit) & first_bits(held - start))
+    return count
+
+
+@inlined
+def first_bits(n: int) -> Any:
+    """Return a mask of the first ``n`` bits, of all if there are not so many."""
+    return EVERY if n >= STRIDE else (ONE << np.uint64(n)) - ONE

@@ -11,8 +11,6 @@ from knn_check import check, dataset
 
 from daskid import kernels
 
-job = importlib.import_module("daskid.blockwise.search")
-scan = importlib.import_module("daskid.blockwise.search.scan")
 strips = importlib.import_module("daskid.blockwise.search.strips")
 
 
@@ -52,24 +50,73 @@ def many():
     return dataset(np.random.default_rng(0).standard_normal((60, 4))), 12, {}
 
 
-CASES = {f.__name__: f for f in (ties, clusters, frames, angles, directions, bits)}
+def corners():
+    # of a simplex: equal distances, too many for a buffer
+    return dataset(np.eye(120, 119)), 3, {}
+
+
+def periodic():
+    x = np.random.default_rng(0).uniform(0, 6, (60, 2))
+    return dataset(x, period=[6.0, 0.0]), 3, {}
+
+
+CASES = {
+    f.__name__: f for f in (ties, clusters, frames, angles, directions, bits, corners, periodic)
+}
+
+
 MUTATIONS = [
     # the limit of a full row from lower bounds, not from upper ones
-    ("clusters", "selection", "_kth_bound(bound[1, :held], k", "_kth_bound(bound[0, :held], k"),
+    ("clusters", "neighbors.pairs", "(np.float64(low) + slack) * growth", "np.float64(low)"),
     # lower bounds without the rounding error
-    ("clusters", "neighbors", "y_norm, 1 - error, floor)", "y_norm, 1 + error, floor)"),
+    ("clusters", "neighbors.panels", "-2.0, 1 - error, 6 * error", "-2.0, 1 + error, 6 * error"),
+    # upper bounds without that of the other row
+    ("clusters", "neighbors.panels", "1 - error, 6 * error", "1 - error, 0 * error"),
     # the limit of a list that is full: k - 1, the last, is the one that counts
-    ("clusters", "neighbors", "lists.distance[part, k - 1]", "lists.distance[part, 0]"),
+    (
+        "clusters",
+        "neighbors",
+        "lists.distance[panels.order, -1]",
+        "lists.distance[panels.order, 0]",
+    ),
+    # of a tile: the wrong candidate, no first row, one row for all
+    ("ties", "neighbors.pairs", "position[row, count] = other", "position[row, count] = 0"),
+    (
+        "ties",
+        "neighbors.pairs",
+        "for r in range(TILE):\n        mask",
+        "for r in range(1, TILE):\n        mask",
+    ),
+    (
+        "ties",
+        "neighbors.pairs",
+        "column[hits], value[hits] = i + r, j + c",
+        "column[hits], value[hits] = i, j + c",
+    ),
+    # the last pairs that were noted are forgotten
+    (
+        "ties",
+        "neighbors.pairs",
+        "\n    _collect(row, column, value, hits,",
+        "\n    _collect(row, column, value, 0,",
+    ),
+    # the own row is masked where the rows are other ones
+    ("ties", "neighbors.pairs", "hits += not same or j + c > i + r", "hits += j + c > i + r"),
+    # columns in random order are the rows that they are not
+    (
+        "clusters",
+        "neighbors.merge",
+        "where[c] = y_order[positions[row, c]]",
+        "where[c] = positions[row, c]",
+    ),
     # ties by the larger location, and new entries before older ones
     ("ties", "lists", "a == b and a_location < b_loc", "a == b and a_location > b_loc"),
     ("ties", "lists", "return a < b or", "return a <= b or"),
     ("ties", "lists", "spare_location[other] < spare", "spare_location[other] > spare"),
     # of a row that others beat, columns that came first are kept
     ("bits", "lists", "np.nextafter(new[k - 1], -np.inf)", "np.nextafter(new[0], -np.inf)"),
-    # columns in random order are the rows that they are not
-    ("clusters", "neighbors", "j = order[column[i, c]]", "j = column[i, c]"),
     # a row that overflowed is not compared with all
-    ("ties", "neighbors", "return part[count < 0]", "return part[count > 0]"),
+    ("corners", "neighbors", "return a.order[near.held < 0]", "return a.order[near.held > 9999]"),
     # the own location is a neighbor
     ("ties", "selection", "if x_self[0, i] == y_self[0, j]", "if x_self[0, i] < y_self[0, j] < 0"),
     ("frames", "selection", "y_self[1, j]) <= exclude", "y_self[1, j]) < exclude"),
@@ -77,12 +124,17 @@ MUTATIONS = [
     ("angles", "metrics", "min(difference, period[f] - d", "max(difference, period[f] - d"),
     ("angles", "metrics", "term *= weight[f]", "term += weight[f]"),
     ("angles", "locations", "out - lowest >= period", "out - lowest > period"),
-    ("directions", "metrics", "0.5 * reduced if", "reduced if"),
+    ("directions", "neighbors.merge", "else 0.5 * reduced", "else reduced"),
     ("directions", "forms", "row[f] / largest * factor[f] if", "row[f] / largest if"),
     ("bits", "bits", "x[word] ^ others[j]", "x[word] & others[j]"),
     ("bits", "bits", "weight[word] != weight[word + 1]", "weight[word] == weight[word + 1]"),
     ("bits", "forms", "np.unique(weight[weight > 0])", "np.unique(weight[weight > 1])"),
+    ("periodic", "neighbors.direct", "j = order[column[i, c]]", "j = column[i, c]"),
 ]
+LOADED = [
+    "forms", "metrics", "locations", "selection", "lists", "bits", "neighbors.given",
+    "neighbors.panels", "neighbors.pairs", "neighbors.merge", "neighbors.direct", "neighbors",
+]  # fmt: skip
 LOW_RANK = "selection", "k * share + 4 * np.sqrt(k * share * (1 - share)) + 4", "k * share / 2 + 1"
 
 
@@ -95,7 +147,7 @@ def plain(monkeypatch):
         plain = types.SimpleNamespace(jit=lambda f: f, inlined=lambda f: f)
         monkeypatch.setitem(sys.modules, "daskid.kernels._jit", plain)
         loaded = {}
-        for name in ("forms", "metrics", "locations", "selection", "lists", "bits", "neighbors"):
+        for name in LOADED:
             full = f"daskid.kernels.{name}"
             source = inspect.getsource(importlib.import_module(full))
             for changed, old, new in changes:
@@ -105,21 +157,20 @@ def plain(monkeypatch):
             loaded[name] = types.ModuleType(full)
             exec(compile(source, full, "exec"), loaded[name].__dict__)
             monkeypatch.setitem(sys.modules, full, loaded[name])
-            monkeypatch.setattr(kernels, name, loaded[name])
+            if "." not in name:
+                monkeypatch.setattr(kernels, name, loaded[name])
         # integers that overflow are a warning in plain Python
-        loaded["locations"].mix_rows = original.mix_rows
-        loaded["bits"].ROOM = 4
-        loaded["neighbors"].X_TILE, loaded["neighbors"].Y_TILE = 16, 32
-        monkeypatch.setattr(strips, "update", loaded["neighbors"].update)
-        monkeypatch.setattr(strips, "compared", loaded["neighbors"].compared)
-        monkeypatch.setattr(job, "word_weights", loaded["forms"].word_weights)
-        for module, name in ((job, "metrics"), (scan, "metrics"), (scan, "locations")):
-            for function in ("METRICS", "canonical", "hash_rows"):
-                if function in vars(loaded[name]) and function in vars(module):
-                    monkeypatch.setattr(module, function, vars(loaded[name])[function])
-        monkeypatch.setattr(strips, "block_rows", lambda shape, *_: 64)
+        loaded["locations"].mix_rows = locations.mix_rows
+        loaded["bits"].ROOM, loaded["neighbors.pairs"].SPARE = 4, 1
+        for user in [m for n, m in sys.modules.items() if n.startswith("daskid.blockwise.")]:
+            for name, value in list(vars(user).items()):
+                for full, kernel in originals.items():
+                    if vars(kernel).get(name) is value and (callable(value) or name == "METRICS"):
+                        monkeypatch.setattr(user, name, vars(loaded[full])[name])
+        monkeypatch.setattr(strips, "block_rows", lambda shape, *_: 100)
 
-    original = importlib.import_module("daskid.kernels.locations")
+    originals = {name: importlib.import_module(f"daskid.kernels.{name}") for name in LOADED}
+    locations = originals["locations"]
     return load
 
 
@@ -138,7 +189,7 @@ def test_limits_that_are_too_low__are_seen(plain):
 
 def test_limits_that_are_too_low__lose_neighbors_if_not_seen(plain):
     ds, k, options = many()
-    plain(LOW_RANK, ("selection", "return held < k", "return False"))
+    plain(LOW_RANK, ("neighbors.merge", "growth, limit) < k", "growth, limit) < 0"))
     with pytest.raises(AssertionError, match=r"(?i)not equal"):
         check(ds, k, rtol=1e-14, **options)
 

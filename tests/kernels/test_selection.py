@@ -43,6 +43,19 @@ def test_columns_up_to__finds_what_numpy_finds(row, ceiling):
     np.testing.assert_array_equal(found[:held], np.flatnonzero(row <= ceiling))
 
 
+@given(values, st.integers(1, 50), st.sampled_from(["f4", "f8"]), st.sampled_from([0.5, np.inf]))
+def test_kth_smallest__is_reached_by_k_values(x, k, dtype, high):
+    held = x.size
+    x = np.r_[x, np.full(-held % 64 + 64, -5.0)].astype(dtype)  # those behind are not looked at
+    found = selection.kth_smallest(x, held, k, x.dtype.type(0), x.dtype.type(high))
+    reached = np.count_nonzero(x[:held] <= found)
+    if held < k:
+        assert found == np.inf
+    else:
+        assert reached >= k
+        assert reached <= k + k // 16 or found == np.sort(x[:held])[k - 1]
+
+
 def test_compact__keeps_order_and_drops_what_is_above_the_limit():
     low, high = np.array([0.1, 3.0, 0.2, 0.9, 5.0]), np.array([0.3, 4.0, 1.0, 1.1, 6.0])
     bound, column, count = np.stack([low, high]), np.arange(10, 15), np.array([5])

@@ -59,3 +59,53 @@ def test_squares__same_bits_for_any_size(d, dtype):
         assert squares(x, y, lanes) == _simd.squares(x, y, lanes)
         terms = (x.astype("f8") - y.astype("f8")) ** 2
         assert squares(x, y, lanes) == pytest.approx(terms.sum(), rel=1e-14)
+
+
+@jit
+def row_squares(x, i, y, j, lanes):
+    _simd.fetch_row(y, j)
+    return _simd.row_squares(x, i, y, j, lanes)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+@pytest.mark.parametrize("d", [1, 31, 32, 33, 100])
+def test_row_squares__same_bits_as_squares(dtype, d):
+    x = (100 * np.random.default_rng(d).random((5, d))).astype(dtype)
+    lanes = np.empty(_simd.LANES)
+    for a, b in ((x, x), (np.asfortranarray(x), x)):
+        expected = _simd.squares(x[1], x[4], lanes)
+        assert row_squares(a, 1, b, 4, lanes) == expected == _simd.row_squares(a, 1, b, 4, lanes)
+
+
+@jit
+def compare_tile(form, x, x_start, y, y_start, d, factor, add, i, j, limit, low, masks):
+    return _simd.compare_tile(
+        form, x, x_start, y, y_start, d, factor, add, i, add, j, limit, limit, low, masks
+    )
+
+
+@pytest.mark.parametrize("form", [_simd.PRODUCTS, _simd.SQUARES])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("d", [1, 2, 3, 20, 101])
+def test_tile__equals_its_twin(form, dtype, d):
+    # whole numbers: nothing is rounded
+    rng, width = np.random.default_rng(d), _simd.panel_rows(dtype)
+    x, y = rng.integers(-8, 9, (2, 3 * width * d)).astype(dtype)
+    add, limit = rng.integers(-9, 9 * d, (2, 3 * width)).astype(dtype)
+    add[2 * width + 3] = np.nan  # behind the last row
+    factor = x.dtype.type(-2 if form == _simd.PRODUCTS else 1)
+    i, j = width + _simd.TILE, 2 * width
+    given = form, x, width * d + _simd.TILE, y, 2 * width * d, d, factor, add, i, j, limit
+    found = np.zeros(width * _simd.TILE, dtype), np.zeros(_simd.TILE, np.uint64)
+    expected = found[0].copy(), found[1].copy()
+    hit = compare_tile(*given, *found)
+    twin = _simd.compare_tile(*given[:8], i, add, j, limit, limit, *expected)
+    assert bool(hit) == bool(twin) == bool(found[1].any())
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+    # and that is a sum over the features
+    a, b = x.reshape(3, d, width)[1, :, _simd.TILE], y.reshape(3, d, width)[2, :, 0]
+    total = a @ b if form == _simd.PRODUCTS else ((a - b) ** 2).sum()
+    assert found[0][0] == factor * total + add[i] + add[j]
+    assert not np.isnan(found[0]).all()
+    assert not any(int(mask) >> 3 & 1 for mask in found[1])

@@ -1,0 +1,110 @@
+"""Rows as register tiles take them: centered, scaled, in random order, side by side in panels.
+
+A tile gives lower bounds of reduced distances, times the square of the scale. The sum
+over features, products or squares of differences, comes with a rounding error; the shrunk norms
+that are added make up for it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from daskid.kernels._jit import jit
+from daskid.kernels._simd import LANES, PRODUCTS, panel_rows, squares
+from daskid.kernels.neighbors.given import Block, Space
+from daskid.typing import Array, Floats, Ints
+
+SLACK = 2.0**-10
+"""What bounds by differences are loose by, relative to the distance, so that norms count less."""
+
+
+class Bounds(NamedTuple):
+    """How a sum over features becomes a lower bound, and that an upper one.
+
+    The lower bound is ``factor`` times the sum, plus of both rows ``keep`` times the squared norm
+    less ``floor``. The upper bound is ``(low + spread * norm + 4 * floor) * growth``, with
+    the squared norm of either row.
+    """
+
+    form: int
+    factor: float
+    keep: float
+    spread: float
+    growth: float
+    floor: float
+
+
+class Panels(NamedTuple):
+    """Rows in panels: all of a feature of a panel, then those of the next one.
+
+    ``values`` is flat; row p is ``order[p]`` of its block and ``who[:, p]``; ``add`` is what its
+    bounds are raised by, NaN behind the last row; ``slack`` what its upper bounds are raised by.
+    """
+
+    values: Array
+    features: int
+    order: Ints
+    who: Ints
+    add: Array
+    slack: Floats
+
+
+def bounds_of(features: int, dtype: type, form: int) -> Bounds:
+    """Return the bounds of squared distances of rows with norms of at most one.
+
+    With the unit roundoffs u of ``dtype`` and v of float64. *Products*: the sum loses d u,
+    relative to the sum of the squared norms; the cast, the shrunk norms and their sum 11 u;
+    centering 12 v, norms (d + 1) v, the reduced distance and its root (d / 16 + 28) v; the rest
+    of e is for second order. A squared norm is at most twice the other one and the squared
+    distance D, so that D <= low + 2 e (3 norm + 2 D). *Differences*: with s the distance of the
+    rows as rounded, q = u times the sum of both norms and any a, D <= (1 + a) s s + (1 + 1 / a) q q
+    and the other way round; sums of positive terms lose (d + 3) u, less than a.
+    """
+    u, v = float(np.finfo(dtype).eps) / 2, float(np.finfo("f8").eps) / 2
+    floor = 16 * (features + 32) * float(np.finfo(dtype).tiny)
+    if form == PRODUCTS:
+        product = (features + 32) * u
+        error = 1.01 * (product / (1 - product) + (2 * features + 64) * v)
+        return Bounds(form, -2.0, 1 - error, 6 * error, 1 / (1 - 4 * error), floor)
+    wide = SLACK + 4 * (features + 32) * u
+    error = 4 * (1 + 1 / SLACK) * (u + 16 * v) ** 2
+    return Bounds(form, 1 - 2 * wide, -error, 8 * error, 1 + 8 * wide, floor)
+
+
+def panels_of(block: Block, space: Space, dtype: type, bounds: Bounds, rows: Ints) -> Panels:
+    """Return some rows of a block as panels, shuffled, always the same way."""
+    n, features = rows.size, block.rows.shape[1]
+    width = panel_rows(dtype)
+    order = rows[np.random.default_rng(0).permutation(n)]
+    held = -(-n // width) * width
+    factor = np.full(features, space.scale)
+    if space.weight.size:
+        factor *= np.sqrt(space.weight)
+    values: Array = np.empty(held * features, dtype)
+    norm = np.full(held, np.nan)
+    write_panels(block.rows, order, space.center, factor, width, values, norm)
+    add: Array = (bounds.keep * norm - bounds.floor).astype(dtype)
+    slack = bounds.spread * norm + 4 * bounds.floor
+    return Panels(values, features, order, np.take(block.who, order, axis=1), add, slack)
+
+
+@jit
+def write_panels(
+    rows: Array, order: Ints, center: Floats, factor: Floats, width: int, out: Array, norm: Floats
+) -> None:
+    """Write centered ``rows[order]`` times ``factor`` (d,) in panels, and their squared norms."""
+    features = rows.shape[1]
+    lanes, row, origin = np.empty(LANES), np.zeros(features), np.zeros(features)
+    row, origin = row.astype(out.dtype), origin.astype(out.dtype)
+    for p in range(order.size):
+        given = rows[order[p]]
+        for f in range(features):
+            row[f] = (np.float64(given[f]) - center[f]) * factor[f]
+        start = p // width * width * features + p % width
+        for f in range(features):
+            out[start + f * width] = row[f]
+        norm[p] = squares(row, origin, lanes)
+    for p in range(order.size, norm.size):
+        start = p // width * width * features + p % width
+        for f in range(features):
+            out[start + f * width] = 0.0
