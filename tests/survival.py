@@ -28,14 +28,14 @@ class Place:
     def __init__(self, folder, samples=SAMPLES):
         self.folder, self.samples = Path(folder), samples
         self.tiles = -(-samples // strip_rows(samples, FEATURES, K))
-        root = str(Path(daskid.__file__).parents[1])
+        root, here = str(Path(daskid.__file__).parents[1]), str(Path(__file__).parent)
         kept = {k: x for k, x in os.environ.items() if k not in ("DASK_SCHEDULER",)}
         self.env = {
             **kept,
             "DASKID_NUMBA_CACHE": "1",
             "NUMBA_CACHE_DIR": str(self.folder / "cache"),
             "DASK_DASKID__PROGRESS": "none",
-            "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join([root, here, os.environ.get("PYTHONPATH", "")]),
         }
         self.source = self.folder / "rows.npy"
         x = np.random.default_rng(5).standard_normal((samples, FEATURES)).astype("f4")
@@ -61,9 +61,9 @@ class Place:
         daskid.save(daskid.open_rows(str(self.source)), str(path))
         return str(path)
 
-    def knn(self, path):
+    def knn(self, path, method="strips"):
         """Return the arguments of the command that searches into a run."""
-        return ("-m", "daskid", "knn", path, "--k", str(K))
+        return ("-m", "daskid", "knn", path, "--k", str(K), "--method", method)
 
     def same_bits(self, path):
         """Return whether a run holds the reference."""
@@ -87,9 +87,18 @@ def wait_until(condition, process=None):
         time.sleep(0.005)
 
 
-def wait_for_marks(path, least, process=None):
-    """Wait until so many tiles are done."""
-    wait_until(lambda: len(ledger.marks(folder_of(path))) >= least, process)
+def wait_for_marks(path, least, process=None, stage=""):
+    """Wait until so many tiles are done, of the result or of a stage."""
+    wait_until(lambda: len(ledger.marks(Path(folder_of(path), stage))) >= least, process)
+
+
+def every_try(folder):
+    """Return how often each tile was begun; those of a stage's folder with its name."""
+    return ledger.tries(folder) | {
+        (stage.name, tile): count
+        for stage in Path(folder).glob("*/")
+        for tile, count in ledger.tries(stage).items()
+    }
 
 
 class Count:
@@ -97,9 +106,13 @@ class Count:
 
     def __init__(self, path):
         self.folder = folder_of(path)
-        self.done = set(ledger.marks(self.folder))  # before the tries: a mark may follow
-        self.tries = ledger.tries(self.folder)
+        stages = [*Path(self.folder).glob("*/")]
+        # before the tries: a mark may follow
+        self.done = set(ledger.marks(self.folder)) | {
+            (stage.name, tile) for stage in stages for tile in ledger.marks(stage)
+        }
+        self.tries = every_try(self.folder)
 
     def begun_again(self, tries):
         """Return the tiles that were done and yet begun later."""
-        return {tile for tile in self.done if tries.get(tile, 0) > self.tries[tile]}
+        return {tile for tile in self.done if tries.get(tile, 0) > self.tries.get(tile, 0)}

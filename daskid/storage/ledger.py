@@ -18,6 +18,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from daskid.typing import Array
 
 PLAN, LOCK = "plan.json", "lock"
@@ -111,13 +113,15 @@ def begin(folder: str, plan: dict[str, Any], *, overwrite: bool = False) -> bool
             "finish it with what it was begun, or overwrite it"
         )
     _empty(folder)
-    _write(Path(folder) / PLAN, json.dumps(plan, indent=1, sort_keys=True).encode())
+    write(Path(folder) / PLAN, json.dumps(plan, indent=1, sort_keys=True).encode())
     return False
 
 
 def _empty(folder: str) -> None:
     for path in Path(folder).iterdir():
-        if path.name != LOCK:
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
             path.unlink()
 
 
@@ -142,7 +146,7 @@ def tries(folder: str) -> dict[int, int]:
 
 def mark(folder: str, tile: int, checksum: str) -> None:
     """Enter a tile as done: the last thing that its task does."""
-    _write(Path(folder) / f"{tile}.ok", checksum.encode())
+    write(Path(folder) / f"{tile}.ok", checksum.encode())
 
 
 def marks(folder: str) -> dict[int, str]:
@@ -165,7 +169,7 @@ def checksum(fingerprint: str, *arrays: Array) -> str:
     digest = sha256(fingerprint.encode())
     for array in arrays:
         digest.update(repr((array.shape, array.dtype.str)).encode())
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
@@ -176,7 +180,7 @@ def clear(folder: str) -> None:
         Path(folder).parent.rmdir()
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """Write a file under another name, then rename it: it is there whole, or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with partial.open("wb") as file:

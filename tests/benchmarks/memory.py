@@ -2,6 +2,7 @@
 
     python tests/benchmarks/memory.py [--samples 75000] [--features 10000] [--dimension 10]
                                       [--k 10] [--limit 600MB] [--folder /tmp] [--format zarr]
+                                      [--method tiles]
 
 Rows of a flat torus are written to a scratch folder (3 GB by default) and searched
 by ``daskid.knn(store=)`` in a worker process of one thread. Its memory is sampled every
@@ -81,17 +82,17 @@ def worst(path, rows, out):
     return float(np.abs(found / np.sort(exact, axis=1)[:, :k] - 1).max())
 
 
-def measure(folder, *, samples, features, dimension, k, limit, format="zarr"):
+def measure(folder, *, samples, features, dimension, k, limit, format="zarr", method="auto"):
     """Return the plan, the memory of the idle and of the busy worker, seconds, and the run."""
     path, store = str(Path(folder, f"rows.{format}")), str(Path(folder, "run.zarr"))
     write_rows(path, samples, features, dimension)
     with daskid.connect("local", workers=1, memory=limit) as client:
         pids = [*client.run(lambda: __import__("os").getpid()).values()]
         ds = daskid.open_rows(path)
-        planned = daskid.plan(ds, k=k, probe=False)
+        planned = daskid.plan(ds, k=k, method=method, probe=False)
         start = time.monotonic()
         with Watch(pids) as watch:
-            out = daskid.knn(ds, k=k, store=store)
+            out = daskid.knn(ds, k=k, method=method, store=store)
         seconds = time.monotonic() - start
         same = pids == [*client.run(lambda: __import__("os").getpid()).values()]
     assert same, "the worker was killed on the way"
@@ -107,6 +108,7 @@ def main():
     parser.add_argument("--limit", type=parse_bytes, default=parse_bytes("600MB"))
     parser.add_argument("--folder")
     parser.add_argument("--format", choices=["zarr", "npy"], default="zarr")
+    parser.add_argument("--method", choices=["auto", "strips", "tiles"], default="auto")
     given = vars(parser.parse_args())
     with tempfile.TemporaryDirectory(dir=given.pop("folder")) as folder:
         planned, watch, seconds, out, path = measure(folder, **given)
@@ -117,7 +119,8 @@ def main():
         ("source", f"{format_bytes(size)}: {given['samples']:,} x {given['features']:,} float32"),
         ("limit", f"{format_bytes(given['limit'])}, 1/{size / given['limit']:.1f} of the source"),
         ("idle worker", format_bytes(watch.idle)),
-        ("planned", f"{format_bytes(planned.worker_bytes)} in {planned.tasks} tiles"),
+        ("planned", format_bytes(planned.worker_bytes)),
+        ("tasks", f"{planned.tasks} of {planned.method}"),
         ("measured peak", format_bytes(watch.peak)),
         ("measured / planned", f"{watch.peak / planned.worker_bytes:.2f}"),
         ("largest error", f"{error:.1e} in {CHECKED} rows against brute force in float64"),

@@ -1,15 +1,16 @@
-"""What a cluster costs: CPU seconds of a search on workers over those of its strips alone.
+"""What a cluster costs: CPU seconds of a search on workers over those of the same tasks here.
 
     PYTHONPATH=. python tests/benchmarks/strips.py [--samples 40000] [--features 20 128] [--k 100]
-                                                  [--workers 2]
+                                                  [--workers 2] [--method strips]
 
-The same strips of the same rows at rest, written to a run by ``daskid.knn(store=)`` on the workers
-of ``daskid.connect("local")`` (CPU time of the workers, and of this process, in which
-scheduler, nannies and driver run), and searched one after the other in this process by
-``strips._lists``, without a ledger, a run or a scan. BLAS has one thread everywhere. Rounds are
+The same rows at rest, written to a run by ``daskid.knn(store=)`` on the workers of
+``daskid.connect("local")`` (CPU time of the workers, and of this process, in which scheduler,
+nannies and driver run); and in this process: strips by ``strips._lists``, without a ledger, a run
+or a scan; tiles by ``knn(store=)`` on one local thread. BLAS has one thread everywhere. Rounds are
 interleaved; before the first one, which does not count, kernels are compiled and everything
 imported, as are rows in the page cache: start, imports and compilation are left out of both. The
-ratio is the median over rounds.
+ratio is the median over rounds. Workers that run at a time share caches and memory, and take
+more CPU time for the same work: ``--workers 1`` leaves that out.
 """
 
 import argparse
@@ -51,8 +52,15 @@ def cpu(processes):
     return sum(t.user + t.system for t in (p.cpu_times() for p in processes))
 
 
-def alone(path, k):
-    """Search all strips in this process; return CPU seconds and the distances."""
+def alone(path, k, method, store):
+    """Search in this process; return CPU seconds, the distances and the number of tiles."""
+    if method == "tiles":
+        ds, start = daskid.open_rows(path), time.process_time()
+        with dask.config.set(scheduler="synchronous"):
+            planned = daskid.plan(ds, k=k, method=method, probe=False)
+            out = daskid.knn(ds, k=k, method=method, store=store)
+        spent = time.process_time() - start
+        return spent, out.neighbor_distance.values, planned.tasks
     source = recall(daskid.open_rows(path).rows.data.name)
     rule = job.Rule(k, "euclidean", NONE, NONE, 0, True)
     prepared = job.prepare(source, rule, None, None)
@@ -68,27 +76,27 @@ def alone(path, k):
     return time.process_time() - start, np.concatenate(parts), len(parts)
 
 
-def shared(client, path, store, k):
+def shared(client, path, store, k, method):
     """Search on the workers; return the CPU seconds of the workers and of this process."""
     ds = daskid.open_rows(path)
     workers = [
         psutil.Process(pid) for pid in client.run(lambda: __import__("os").getpid()).values()
     ]
     before = cpu(workers), time.process_time()
-    out = daskid.knn(ds, k=k, store=store)
+    out = daskid.knn(ds, k=k, method=method, store=store)
     spent = cpu(workers) - before[0], time.process_time() - before[1]
     return *spent, out.neighbor_distance.values
 
 
-def measure(folder, client, samples, features, k, rounds):
+def measure(folder, client, samples, features, k, rounds, method):
     """Return a line of the table."""
     path = str(Path(folder, f"rows{features}.zarr"))
     write_rows(path, samples, features)
     lines = []
     for number in range(rounds + 1):
-        here, want, tiles = alone(path, k)
-        store = str(Path(folder, f"run{features}-{number}.zarr"))
-        workers, driver, found = shared(client, path, store, k)
+        stores = [str(Path(folder, f"{who}{features}-{number}.zarr")) for who in ("one", "run")]
+        here, want, tiles = alone(path, k, method, stores[0])
+        workers, driver, found = shared(client, path, stores[1], k, method)
         assert np.array_equal(want, found)
         lines.append((here, workers, driver, (workers + driver) / here))
     return tiles, *(statistics.median(column) for column in zip(*lines[1:], strict=True))
@@ -101,6 +109,7 @@ def main():
     parser.add_argument("--k", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)  # 1: without what they cost each other
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--method", choices=["strips", "tiles"], default="strips")
     given = parser.parse_args()
     print(f"{'D':>5} {'tiles':>6} {'alone s':>8} {'workers s':>10} {'driver s':>9} {'ratio':>6}")
     with (
@@ -109,7 +118,9 @@ def main():
         daskid.connect("local", workers=given.workers) as client,
     ):
         for features in given.features:
-            line = measure(folder, client, given.samples, features, given.k, given.rounds)
+            line = measure(
+                folder, client, given.samples, features, given.k, given.rounds, given.method
+            )
             form = "{:>5} {:>6} {:>8.2f} {:>10.2f} {:>9.2f} {:>6.2f}"
             print(form.format(features, *line), flush=True)
 

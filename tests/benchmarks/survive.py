@@ -1,7 +1,7 @@
 """Kill a worker, the scheduler or the driver of a search at random moments, again and again.
 
     PYTHONPATH=.:tests python tests/benchmarks/survive.py [--kills 20] [--samples 60000]
-                                                       [--seed 0]
+                                                       [--seed 0] [--method tiles]
 
 Each line is a search of its own, on a scheduler and two workers in processes of their own:
 what was killed, so many seconds after a random number of tiles had been done (0: one had been
@@ -11,7 +11,7 @@ undisturbed search in memory.
 """
 
 import argparse
-import json
+import ast
 import os
 import random
 import re
@@ -22,9 +22,7 @@ import time
 from pathlib import Path
 
 import psutil
-from survival import PATIENCE, Count, K, Place, folder_of, wait_for_marks, wait_until
-
-from daskid.storage import ledger
+from survival import PATIENCE, Count, K, Place, every_try, folder_of, wait_for_marks, wait_until
 
 VICTIMS = ("worker", "scheduler", "driver")
 LATEST = 0.5
@@ -32,11 +30,13 @@ LATEST = 0.5
 SPARED = 4
 """Tiles at the end of a search, before which the kill comes."""
 DRIVER = """
-import json, sys, daskid
+import sys, daskid
 from daskid.storage import ledger
-ledger.clear = lambda folder: print(json.dumps(ledger.tries(folder)))
+from survival import every_try
+ledger.clear = lambda folder: print(every_try(folder))
 with daskid.connect(sys.argv[2]):
-    daskid.knn(daskid.open_run(sys.argv[1]), k=int(sys.argv[3]), store=sys.argv[1])
+    run, k, method = sys.argv[1], int(sys.argv[3]), sys.argv[4]
+    daskid.knn(daskid.open_run(run), k=k, method=method, store=run)
 """
 
 
@@ -66,20 +66,22 @@ class Cluster:
             process.wait()
 
 
-def drive(place, run, file):
-    command = ("-c", DRIVER, run, str(file), str(K))
+def drive(place, run, file, method):
+    command = ("-c", DRIVER, run, str(file), str(K), method)
     return place.popen(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def kill_once(place, number, victim, moments):
+def kill_once(place, number, victim, moments, method):
     """Return a line of the table."""
     run = place.new_run(place.folder / f"run{number}.zarr")
     file = place.folder / "scheduler.json"
     cluster = Cluster(place, file)
-    driver = drive(place, run, file)
-    after, moment = moments.randrange(place.tiles - SPARED), moments.uniform(0, LATEST)
-    wait_until(lambda: ledger.tries(folder_of(run)), driver)
-    wait_for_marks(run, after, driver)
+    driver = drive(place, run, file, method)
+    stage = {"strips": "", "tiles": "found"}[method]
+    after = moments.randrange(place.tiles - SPARED) if method == "strips" else moments.randrange(4)
+    moment = moments.uniform(0, LATEST)
+    wait_until(lambda: every_try(folder_of(run)), driver)
+    wait_for_marks(run, after, driver, stage)
     time.sleep(moment)
     victims = {"driver": driver.pid, "scheduler": cluster.scheduler.pid}
     pid = victims.get(victim) or moments.choice(cluster.workers()).pid
@@ -91,13 +93,13 @@ def kill_once(place, number, victim, moments):
         if victim == "scheduler":
             cluster.close()
             cluster = Cluster(place, file)
-        second = drive(place, run, file)
+        second = drive(place, run, file, method)
         out, _ = second.communicate(timeout=PATIENCE)
         again = "resumed" if second.returncode == 0 else f"failed ({second.returncode})"
     cluster.close()
     raised = re.findall(r"^(\w+Error): ", error, re.MULTILINE)
     why = raised[-1] if raised else str(ended)
-    tries = {int(tile): n for tile, n in json.loads(out.splitlines()[-1]).items()}
+    tries = ast.literal_eval(out.splitlines()[-1])
     begun_again = len(count.begun_again(tries))
     same = "yes" if place.same_bits(run) else "NO"
     return victim, f"{after} + {moment:.2f} s", len(count.done), why, again, begun_again, same
@@ -108,6 +110,7 @@ def main():
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--samples", type=int, default=60_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--method", choices=["strips", "tiles"], default="tiles")
     given = parser.parse_args()
     moments = random.Random(given.seed)
     form = "{:>3} {:<10}{:>14}{:>11}  {:<18}{:<10}{:>12}{:>10}"
@@ -119,7 +122,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder), given.samples)
         for number in range(given.kills):
-            line = kill_once(place, number, VICTIMS[number % len(VICTIMS)], moments)
+            line = kill_once(place, number, VICTIMS[number % len(VICTIMS)], moments, given.method)
             print(form.format(number + 1, *line), flush=True)
 
 

@@ -1,10 +1,12 @@
-"""The plan: adds up, fits blocks to a worker's memory, refuses and says what would do."""
+"""The plan: adds up, chooses, fits to a worker's memory, refuses and says what would do."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from dask.utils import parse_bytes
 
+from daskid.blockwise.search.methods import METHODS, Facts, choose
 from daskid.blockwise.search.plan import (
     BLOCK_BYTES,
     IMPORTS_BYTES,
@@ -12,15 +14,22 @@ from daskid.blockwise.search.plan import (
     MOST_BLOCK,
     MOST_TASKS,
     STRIP_ROWS,
-    make_plan,
+    memory_rows,
     strip_rows,
+    tile_rows,
 )
+from daskid.blockwise.search.planner import make_plan
+from daskid.blockwise.search.sizes import Data, Machine
 from daskid.storage.copies import Cost
 
 
-def plan(n=200_000, features=128, k=100, limit=None, threads=1, **options):
-    given = {"chunk_bytes": 8 << 20, "workers": 2, "copy": None, "labels": 1} | options
-    return make_plan(n, features, 4, k, threads=threads, worker_limit=limit, **given)
+def plan(
+    n=200_000, features=128, k=100, limit=None, threads=1, method="strips", rows=None, **options
+):
+    disk, workers = options.pop("disk", None), options.pop("workers", 2)
+    facts = Facts(n, features, k, options.pop("direct", False), True, True)
+    data = Data(n, features, 4, k, 8 << 20, 1, **options)
+    return make_plan(data, Machine(workers, threads, limit, disk), facts, method, rows)
 
 
 def test_plan__adds_up():
@@ -54,8 +63,10 @@ def test_plan__names_the_smallest_limit_that_would_do():
 
 
 def test_plan__refuses_too_many_tasks():
-    with pytest.raises(ValueError, match=f"expected at most {MOST_TASKS:,} strips, got"):
+    with pytest.raises(ValueError, match=f"expected at most {MOST_TASKS:,} tasks by strips, got"):
         plan(n=10**9)
+    with pytest.raises(ValueError, match=f"expected at most {MOST_TASKS:,} tasks by tiles, got"):
+        plan(n=10**10, features=4000, method="tiles")
 
 
 @pytest.mark.parametrize("n", [1, 2, 100, 5000, 10**6])
@@ -83,3 +94,83 @@ def test_plan__takes_larger_blocks_of_wide_rows():
 def test_plan__counts_the_form_in_which_rows_are_compared():
     assert plan(prepared=True).task_bytes > plan().task_bytes
     assert plan(prepared=True).bytes_read == plan().bytes_read
+
+
+def test_plan__of_tiles_adds_up():
+    got = plan(method="tiles", copy=Cost(3.0, 200_000 * 128 * 4, 77, 10 << 20))
+    tiles = -(-200_000 // got.tile_rows)
+    assert got.pairs == 200_000 * 200_001 // 2
+    assert got.tile_rows % got.strip_rows == 0
+    assert got.tasks > 3 * tiles
+    assert tiles / 2 * 200_000 * 128 * 4 < got.bytes_read < tiles * 200_000 * 128 * 4
+    assert got.scratch_bytes - got.waiting_bytes == 2 * 200_000 * (100 * 16 + 8)
+    assert plan(method="tiles", threads=3).tile_rows <= got.tile_rows
+    assert "asked for" in got.why
+    assert f"tiles: {got.tasks} of {got.tile_rows:,} rows each" in str(got)
+    assert got.why in str(got)
+
+
+def test_plan__takes_smaller_tiles_where_memory_is_small_but_not_of_a_job_that_goes_on():
+    free = plan(n=10**6, method="tiles")
+    tight = plan(n=10**6, method="tiles", limit=free.worker_bytes * 9 // 10)
+    assert tight.tile_rows < free.tile_rows or tight.block_bytes < free.block_bytes
+    assert tight.worker_bytes <= 0.9 * tight.worker_limit
+    assert plan(n=10**6, method="tiles", rows=8192, workers=500).tile_rows == 8192
+    with pytest.raises(MemoryError, match="expected at least"):
+        plan(n=10**6, method="tiles", limit=450 << 20, rows=1 << 17)
+
+
+@pytest.mark.parametrize(
+    ("features", "k", "direct", "expected"),
+    [(3, 100, False, "strips"), (64, 50, False, "tiles"), (784, 100, False, "tiles"),
+     (784, 100, True, "strips")],
+)  # fmt: skip
+def test_choice__is_the_cheapest_and_says_so(features, k, direct, expected):
+    got = plan(n=10**6, features=features, k=k, direct=direct, method="auto")
+    assert got.method == expected
+    facts = Facts(10**6, features, k, direct, True, True)
+    seconds = {name: method.seconds(facts) for name, method in METHODS.items()}
+    assert seconds[expected] <= 1.2 * min(seconds.values())
+    assert got.why.startswith(METHODS[expected].says)
+    assert all(f"by {name}" in got.why for name in METHODS if name != expected)
+
+
+def test_choice__falls_back_to_strips_unless_tiles_are_asked_for():
+    best = plan(n=10**6, method="auto")
+    assert best.method == "tiles"
+    little = plan(n=10**6, method="auto", disk=best.scratch_bytes - 1)
+    assert (little.method, little.scratch_bytes) == ("strips", 0)
+    assert "as tiles do not fit (scratch)" in little.why
+    assert plan(n=10**6, method="auto", disk=best.scratch_bytes).method == "tiles"
+    with pytest.raises(MemoryError, match=r"scratch: expected .* for tiles, got a disk with"):
+        plan(n=10**6, method="tiles", disk=best.scratch_bytes - 1)
+
+
+def test_choice__of_lists_in_memory_on_a_cluster():
+    facts = Facts(10**6, 784, 10, False, False, True)
+    assert choose(facts)[0] == "strips"
+    assert choose(facts._replace(cluster=False))[0] == "tiles"
+    with pytest.raises(ValueError, match=r"expected 'auto' or 'strips' .* got 'tiles': give store"):
+        choose(facts, "tiles")
+
+
+def test_plan__does_not_depend_on_the_workers_where_rows_are_given():
+    some, many = (plan(n=10**6, method="tiles", workers=w, rows=16_384) for w in (1, 900))
+    assert replace(many, workers=1) == some
+
+
+@pytest.mark.parametrize("n", [1, 2, 100, 5000, 10**6, 10**8])
+@pytest.mark.parametrize("features", [1, 100, 10**6])
+@pytest.mark.parametrize("threads", [1, 2, 1000])
+def test_tiles__are_whole_strips_and_blocks_hold_all_rows(n, features, threads):
+    rows, strip = tile_rows(n, features, 100, threads), strip_rows(n, features, 100)
+    assert rows % strip == 0
+    assert rows == strip or -(-n // rows) >= min(4, 2 * threads)
+    block = memory_rows(n, features, 100, threads)
+    assert 1 <= block <= n
+
+
+def test_blocks_in_memory__are_few():
+    assert memory_rows(50_000, 128, 100, 1) == 50_000
+    assert memory_rows(50_000, 128, 100, 2) == 12_500
+    assert memory_rows(600, 128, 100, 8) == 600

@@ -22,17 +22,19 @@ from daskid.storage.rows import MemoryRows, RowReader
 # the package has functions of these names
 scan = importlib.import_module("daskid.blockwise.search.scan")
 strips = importlib.import_module("daskid.blockwise.search.strips")
+in_memory = importlib.import_module("daskid.blockwise.search.in_memory")
 faces = importlib.import_module("daskid.blockwise.search.progress")
 NONE = np.zeros(0)
+METHODS = sorted(job.METHODS)
 
 
 def rule(k, metric="euclidean", period=NONE, weight=NONE, exclude=0, merge=True):
     return job.Rule(k, metric, np.asarray(period), np.asarray(weight), exclude, merge)
 
 
-def search(x, k, source=None, frame=None, trajectory=None, **options):
+def search(x, k, source=None, frame=None, trajectory=None, method="auto", **options):
     source = MemoryRows(np.ascontiguousarray(x)) if source is None else source
-    return job.search(job.prepare(source, rule(k, **options), frame, trajectory))
+    return job.search(job.prepare(source, rule(k, **options), frame, trajectory), method=method)
 
 
 def check_same(a, b):
@@ -51,15 +53,15 @@ def check_naive(found, x, k, merge=True, **options):
 
 @contextmanager
 def small_steps(strip, block, features=6):
-    """Strips, blocks and batches of so many rows."""
+    """Strips, their blocks, blocks in memory and batches of so many rows."""
     rows = {"side_effect": lambda shape, *_: min(block, shape[0])}
     with ExitStack() as stack:
         for patch in (
-            mock.patch.object(strips, "strip_rows", return_value=strip),
+            mock.patch.object(job, "strip_rows", return_value=strip),
+            mock.patch.object(job, "memory_rows", return_value=strip),
             mock.patch.object(strips, "block_rows", **rows),
             mock.patch.object(scan, "block_rows", **rows),
             mock.patch.object(scan, "BATCH_BYTES", 16 * features),
-            mock.patch.multiple(neighbors, X_TILE=3, Y_TILE=4, SPARE=8),
         ):
             stack.enter_context(patch)
         yield
@@ -75,8 +77,9 @@ def test_strips_and_blocks__any_size(data):
         return
     k = data.draw(st.integers(1, locations - 1))
     steps = st.integers(n // 7 + 1, n)
+    method = data.draw(st.sampled_from(METHODS))
     with small_steps(data.draw(steps), data.draw(steps), d):
-        found = search(x, k, merge=merge)
+        found = search(x, k, merge=merge, method=method)
     check_naive(found, x, k, merge)
 
 
@@ -90,9 +93,10 @@ def test_strips_and_blocks__same_bits(strip, block):
     x[60:80, 1:] = x[40:60, 1:]
     period = np.array([2 * np.pi, 0, 2 * np.pi, 0, 0, 2 * np.pi])
     for options in ({}, {"period": period}, {"period": period, "weight": rng.random(6)}):
-        whole = search(x, 9, **options)
-        with small_steps(strip, block):
-            check_same(search(x, 9, **options), whole)
+        whole = search(x, 9, method="strips", **options)
+        for method in METHODS:
+            with small_steps(strip, block):
+                check_same(search(x, 9, method=method, **options), whole)
         assert whole.multiplicity.max() > 1
         # copies share their list, whichever end of the period they are written at
         np.testing.assert_array_equal(whole.distance, whole.distance[whole.location])
@@ -109,14 +113,18 @@ def data():
 
 @pytest.fixture(scope="module")
 def expected(data):
-    return search(data, 10)
+    return search(data, 10, method="strips")
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_threads__same_bits(data, expected, workers):
-    with dask.config.set(scheduler="threads", num_workers=workers):
+def test_threads__same_bits(data, expected, workers, method):
+    with (
+        dask.config.set(scheduler="threads", num_workers=workers),
+        mock.patch.object(job, "memory_rows", return_value=60),
+    ):
         assert pool.threads() == workers
-        check_same(search(data, 10), expected)
+        check_same(search(data, 10, method=method), expected)
 
 
 def test_processes__same_bits(client, data, expected):
@@ -127,9 +135,11 @@ def test_processes__same_bits(client, data, expected):
         alone = search(data, 10, **options)
     assert pool.current_client() is client
     assert pool.threads() == 2
-    with mock.patch.object(strips, "strip_rows", return_value=90):
+    with mock.patch.object(job, "strip_rows", return_value=90):
         check_same(search(data, 10), expected)
         check_same(search(data, 10, **options), alone)
+    with pytest.raises(ValueError, match="whose workers share no lists, got 'tiles': give store"):
+        search(data, 10, method="tiles")
 
 
 @pytest.mark.parametrize("chunks", [(600, 5), (7, 5), (100, 2)])
@@ -267,10 +277,32 @@ def test_cost__counts_pairs(expected):
     assert expected.cost["seconds"] >= 0
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 5, 8])
+def test_pairs__are_counted_once(data, expected, blocks, monkeypatch):
+    # what the kernels were given, not what is said
+    pairs = []
+
+    def count_pair(own, theirs, x, y, space):
+        pairs.append(len(x.rows) * len(y.rows))
+        neighbors.update_pair(own, theirs, x, y, space)
+
+    def count_self(lists, x, space):
+        pairs.append(len(x.rows) * (len(x.rows) + 1) // 2)
+        neighbors.update_self(lists, x, space)
+
+    monkeypatch.setattr(in_memory, "update_pair", count_pair)
+    monkeypatch.setattr(in_memory, "update_self", count_self)
+    monkeypatch.setattr(job, "memory_rows", lambda *_: -(-500 // blocks))
+    found = search(data, 10, method="tiles")
+    check_same(found, expected)
+    assert len(pairs) == blocks * (blocks + 1) // 2
+    assert sum(pairs) == found.cost["pairs"] == 500 * 501 // 2
+
+
 def test_progress__counts_pairs_to_the_total(data, capsys, monkeypatch):
     monkeypatch.setattr(faces, "SECONDS_BETWEEN_LINES", 0.0)
     with dask.config.set({"daskid.progress": "json"}):
-        search(data, 10)
+        search(data, 10, method="strips")
     out, err = capsys.readouterr()
     lines = [json.loads(line) for line in err.splitlines()]
     assert out == ""

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
 from daskid.blockwise import search as job
-from daskid.kernels import bits, neighbors
+from daskid.kernels import bits
 from daskid.storage.rows import MemoryRows, RowReader
 
 # the package has functions of these names
@@ -29,9 +29,9 @@ def rule(k, metric, period=NONE, weight=NONE, exclude=0, merge=True):
     return job.Rule(k, metric, np.asarray(period), np.asarray(weight), exclude, merge)
 
 
-def search(x, k, metric, source=None, **options):
+def search(x, k, metric, source=None, method="auto", **options):
     source = MemoryRows(np.ascontiguousarray(x)) if source is None else source
-    return job.search(job.prepare(source, rule(k, metric, **options), None, None))
+    return job.search(job.prepare(source, rule(k, metric, **options), None, None), method=method)
 
 
 def check_same(a, b):
@@ -93,14 +93,15 @@ def test_directions_and_bits__any_strips_and_blocks(metric, data):
     rows = {"side_effect": lambda shape, *_: min(block, shape[0])}
     with ExitStack() as stack:
         for patch in (
-            mock.patch.object(strips, "strip_rows", return_value=strip),
+            mock.patch.object(job, "strip_rows", return_value=strip),
+            mock.patch.object(job, "memory_rows", return_value=strip),
             mock.patch.object(strips, "block_rows", **rows),
             mock.patch.object(scan, "block_rows", **rows),
             mock.patch.object(bits, "ROOM", 2),
-            mock.patch.multiple(neighbors, X_TILE=3, Y_TILE=4, SPARE=8),
         ):
             stack.enter_context(patch)
-        found = search(x, k, merge=merge, **{**options, "weight": weight})
+        method = data.draw(st.sampled_from(sorted(job.METHODS)))
+        found = search(x, k, merge=merge, method=method, **{**options, "weight": weight})
     check_same(found, search(x, k, merge=merge, **{**options, "weight": weight}))
     distance, index, location = naive.knn(x, k, duplicates="merge" if merge else "keep", **options)
     np.testing.assert_array_equal(found.location, location)
@@ -131,7 +132,7 @@ def test_directions_and_bits__of_rows_at_rest_and_processes(tmp_path, client, me
     zarr.create_array(str(tmp_path / "x.zarr"), data=x, chunks=(70, 40))
     source = RowReader(str(tmp_path / "x.zarr"), "", x.shape, "float32")
     weight = np.linspace(1, 2, 40)
-    with mock.patch.object(strips, "strip_rows", return_value=90):
+    with mock.patch.object(job, "strip_rows", return_value=90):
         found = search(None, 8, source=source, metric=metric, weight=weight)
     with dask.config.set(scheduler="synchronous"):
         check_same(found, search(x, 8, metric=metric, weight=weight))

@@ -1,6 +1,6 @@
 """Killed anywhere, damaged, out of room: a search resumes with the same bits, or says why not."""
 
-import json
+import ast
 import os
 import random
 import shutil
@@ -14,7 +14,7 @@ import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from survival import TILES, Count, K, Place, folder_of, wait_for_marks, wait_until
+from survival import TILES, Count, K, Place, every_try, folder_of, wait_for_marks, wait_until
 
 import daskid
 from daskid.blockwise.search import pool, workers
@@ -37,7 +37,7 @@ def kept(monkeypatch):
     found = {}
 
     def clear(folder):
-        found.update(ledger.tries(folder))
+        found.update(every_try(folder))
 
     monkeypatch.setattr(ledger, "clear", clear)
     return found
@@ -68,17 +68,17 @@ def started(place, *arguments):
 def finish(place, run):
     """Resume in another process; return how often each tile was begun in all."""
     code = (
-        "import sys, json, daskid; from daskid.storage import ledger; tries = {}\n"
+        "import sys, daskid; from daskid.storage import ledger; from survival import every_try\n"
         "clear = ledger.clear\n"
         "def tell(folder):\n"
-        "    if folder.endswith('knn'): print(json.dumps(ledger.tries(folder)))\n"
+        "    if folder.endswith('knn'): print(every_try(folder))\n"
         "    clear(folder)\n"
         "ledger.clear = tell\n"
         "daskid.knn(daskid.open_run(sys.argv[1]), k=int(sys.argv[2]), store=sys.argv[1])"
     )
     ended = place.call("-c", code, run, str(K))
     assert ended.returncode == 0, ended.stderr
-    return {int(tile): count for tile, count in json.loads(ended.stdout).items()}
+    return ast.literal_eval(ended.stdout)
 
 
 def interrupt(place, run, marks):
@@ -104,6 +104,19 @@ def test_driver_killed__resumes_with_the_same_bits(place, run):
     assert 6 <= len(counts[-1].done) < TILES
     assert [count.begun_again(tries) for count in counts] == [set(), set()]
     assert sorted(tries) == list(range(TILES))
+    assert place.same_bits(run)
+
+
+def test_driver_of_tiles_killed__resumes_with_the_same_bits(place, run):
+    counts = []
+    for stage, least in (("lists-0", 2), ("found", 3), ("", 1)):
+        with started(place, *place.knn(run, "tiles" if stage == "lists-0" else "auto")) as driver:
+            wait_for_marks(run, least, driver, stage)
+            killed(driver)
+        counts.append(Count(run))
+        assert counts[-1].done
+    tries = finish(place, run)
+    assert [count.begun_again(tries) for count in counts] == [set()] * 3
     assert place.same_bits(run)
 
 
@@ -183,9 +196,10 @@ def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk):
     assert place.same_bits(run)
 
 
-def test_worker_killed__the_search_goes_on(place, run, kept, workers_env):
+@pytest.mark.parametrize(("method", "stage"), [("strips", ""), ("tiles", "found")])
+def test_worker_killed__the_search_goes_on(place, run, kept, workers_env, method, stage):
     def kill():
-        wait_for_marks(run, 3)
+        wait_for_marks(run, 3, stage=stage)
         os.kill(pids[0], signal.SIGKILL)
         counts.append(Count(run))
 
@@ -195,7 +209,7 @@ def test_worker_killed__the_search_goes_on(place, run, kept, workers_env):
         pids = [*client.run(os.getpid).values()]
         killer = threading.Thread(target=kill)
         killer.start()
-        daskid.knn(daskid.open_run(run), k=K, store=run)
+        daskid.knn(daskid.open_run(run), k=K, method=method, store=run)
         killer.join()
     assert counts[0].begun_again(kept) == set()
     assert place.same_bits(run)
@@ -215,11 +229,14 @@ def cluster_of_processes(place, file):
         yield scheduler
 
 
-def test_scheduler_killed__an_error_then_resumes(place, run, kept, workers_env, tmp_path):
+@pytest.mark.parametrize(("method", "stage"), [("strips", ""), ("tiles", "found")])
+def test_scheduler_killed__an_error_then_resumes(
+    place, run, kept, workers_env, tmp_path, method, stage
+):
     file, counts = tmp_path / "scheduler.json", []
 
     def kill():
-        wait_for_marks(run, 2)
+        wait_for_marks(run, 2, stage=stage)
         killed(scheduler)
         counts.append(Count(run))
 
@@ -229,7 +246,7 @@ def test_scheduler_killed__an_error_then_resumes(place, run, kept, workers_env, 
         killer = threading.Thread(target=kill)
         killer.start()
         with pytest.raises(ConnectionError, match=r"scheduler: .*run again; tiles .* are kept"):
-            daskid.knn(daskid.open_run(run), k=K, store=run)
+            daskid.knn(daskid.open_run(run), k=K, method=method, store=run)
         killer.join()
         client.close()
     with cluster_of_processes(place, file), Client(scheduler_file=str(file)):

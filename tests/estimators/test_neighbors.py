@@ -49,19 +49,19 @@ def searches(draw):
 def test_knn__equals_naive_for_any_chunks(case, data):
     ds, k, options = case
     sizes = {
-        "X_TILE": data.draw(st.sampled_from([1, 5, 256])),
-        "Y_TILE": data.draw(st.sampled_from([1, 5, 512])),
-        "SPARE": data.draw(st.sampled_from([2, 64])),
-        "DIRECT_BELOW": data.draw(st.sampled_from([0, 3])),
+        "MOST_ROWS": data.draw(st.sampled_from([1, 5, 2048])),
+        "DIFFERENCES_BELOW": data.draw(st.sampled_from([0, 3])),
     }
+    options["method"] = data.draw(st.sampled_from(sorted(job.METHODS)))
     try:
-        expected = naive_of(ds, k, **options)
+        expected = naive_of(ds, k, **{n: x for n, x in options.items() if n != "method"})
     except LookupError:
         expected = None
     steps = {"side_effect": lambda shape, *_: 9}
     with (
         mock.patch.multiple(kernel, **sizes),
-        mock.patch.object(strips, "strip_rows", return_value=11),
+        mock.patch.object(job, "strip_rows", return_value=11),
+        mock.patch.object(job, "memory_rows", return_value=11),
         mock.patch.object(strips, "block_rows", **steps),
         mock.patch.object(scan, "block_rows", **steps),
     ):

@@ -1,39 +1,51 @@
-"""The neighbour search as a job: strips of rows, each against all rows, read where they run.
+"""The neighbour search as a job: blocks of rows against blocks of rows, read where tasks run.
 
-A task holds a strip, one block of the other rows and the strip's lists; the
-(N, N) distance matrix never exists. Bits do not depend on strips, blocks,
+A task holds some rows and their lists, and one block of the other rows; the
+(N, N) distance matrix never exists. Bits do not depend on the method, on strips, blocks,
 workers, the order of tasks, or on how often the job was killed.
 """
 
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from daskid.blockwise.search.plan import BLOCK_BYTES, Plan, make_plan, strip_rows
+from daskid.blockwise.search import pool
+from daskid.blockwise.search.blocks import Labels
+from daskid.blockwise.search.job import Job, Means, Neighbors, Rule
+from daskid.blockwise.search.methods import METHODS, Facts, choose, is_direct
+from daskid.blockwise.search.plan import BLOCK_BYTES, Plan, memory_rows, strip_rows
+from daskid.blockwise.search.planner import make_plan
 from daskid.blockwise.search.probe import pairs_per_second
+from daskid.blockwise.search.results import LISTS, Target
 from daskid.blockwise.search.scan import NONE, Scan, Source, locate, scan
-from daskid.blockwise.search.strips import LISTS, Labels, Target, search_strips
+from daskid.blockwise.search.sizes import Data, Machine
 from daskid.blockwise.search.window import frames_of, separation_window
 from daskid.kernels.forms import word_weights
 from daskid.kernels.locations import most_within
 from daskid.kernels.metrics import DIFFERENT, METRICS, lengths
 from daskid.kernels.neighbors import Space
 from daskid.storage.rows import MemoryRows
-from daskid.typing import Array, Floats, Ints
+from daskid.typing import Array, Ints
+
+SAMPLE_ROWS, SAMPLE_BYTES = 4096, 64 << 20
+"""Rows in memory that the choice of a method may look at."""
 
 __all__ = [
     "LISTS",
+    "METHODS",
     "METRICS",
+    "Data",
+    "Facts",
     "Job",
+    "Machine",
     "Neighbors",
     "Plan",
     "Rule",
     "Source",
     "Target",
     "frames_of",
+    "is_direct",
     "lengths",
     "make_plan",
     "prepare",
@@ -42,41 +54,6 @@ __all__ = [
     "separation_window",
     "strip_rows",
 ]
-
-
-class Rule(NamedTuple):
-    """What is searched: the parameters that change the result."""
-
-    k: int
-    metric: str
-    period: Floats
-    weight: Floats
-    exclude: int
-    merge: bool
-
-
-class Job(NamedTuple):
-    """A search that can run: checked, its coincident rows found."""
-
-    source: Source
-    space: Space
-    k: int
-    labels: Labels
-    location: Ints
-    multiplicity: Ints
-    locations: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Neighbors:
-    """The result; the lists are None where they were written to a run."""
-
-    distance: Floats | None
-    index: Ints | None
-    location: Ints
-    multiplicity: Ints
-    cost: dict[str, Any]
 
 
 def prepare(source: Source, rule: Rule, frame: Ints | None, trajectory: Ints | None) -> Job:
@@ -118,7 +95,7 @@ def prepare(source: Source, rule: Rule, frame: Ints | None, trajectory: Ints | N
 
 
 def search(
-    job: Job, target: Target | None = None, *, block_bytes: int = BLOCK_BYTES, needs: int = 0
+    job: Job, target: Target | None = None, *, plan: Plan | None = None, method: str = "auto"
 ) -> Neighbors:
     """Return the nearest locations of every row.
 
@@ -129,27 +106,56 @@ def search(
     target
         The run whose arrays ``neighbor_distance`` and ``neighbor_index`` are
         filled; None for results in memory.
-    block_bytes, needs
-        What a task holds of the other rows, and in all, see :class:`Plan`.
+    plan
+        How it is done, for a target.
+    method
+        How it is done where there is no plan: one of ``METHODS``, or ``"auto"``.
+
+    Raises
+    ------
+    ValueError
+        If the method can't be used here.
     """
     start = time.monotonic()
-    distance, index = search_strips(
-        job.source, job.labels, job.space, job.k,
-        locations=job.locations, target=target, block_bytes=block_bytes, needs=needs,
-    )  # fmt: skip
+    facts = _facts(job)
+    if plan is None or target is None:
+        name, _ = choose(facts, method)
+        means = _in_memory(name, facts)
+    else:
+        target = target._replace(chunk=plan.strip_rows)
+        sizes = plan.tile_rows, plan.block_bytes, plan.task_bytes, plan.waiting_bytes
+        name, means = plan.method, Means(target, *sizes)
+    found = METHODS[name].search(job, means)
     cost = {
-        "method": "strips",
-        "pairs": job.source.shape[0] * job.locations,
+        "method": name,
+        "pairs": found.pairs,
         "seconds": round(job.seconds + time.monotonic() - start, 3),
     }
-    return Neighbors(distance, index, job.location, job.multiplicity, cost)
+    return Neighbors(found.distance, found.location, job.location, job.multiplicity, cost)
 
 
-def probe(rows: Array, rule: Rule) -> float:
+def _facts(job: Job) -> Facts:
+    n, features = job.source.shape[:2]
+    direct, sample = is_direct(job.space.combine, job.space.period.size > 0), None
+    if isinstance(job.source, MemoryRows):
+        size = min(n, SAMPLE_ROWS, 1 + SAMPLE_BYTES // (8 * features))
+        sample = job.source.values[np.random.default_rng(0).choice(n, size, replace=False)]
+    cluster = pool.current_client() is not None
+    return Facts(n, features, job.k, direct, False, cluster, sample, job.space)
+
+
+def _in_memory(method: str, facts: Facts) -> Means:
+    shape = facts[:3]
+    rows = memory_rows(*shape, pool.threads()) if method == "tiles" else strip_rows(*shape)
+    return Means(None, rows, BLOCK_BYTES)
+
+
+def probe(rows: Array, rule: Rule, method: str) -> float:
     """Return the pairs a second of one thread, measured on the first rows of a source."""
     _check_period(rule)
     found = scan(MemoryRows(rows), rule.metric, rule.period, rule.weight)
-    return pairs_per_second(rows, _space(rule, found), min(rule.k, len(rows) - 1))
+    k = min(rule.k, len(rows) - 1)
+    return pairs_per_second(rows, _space(rule, found), k, once=method == "tiles")
 
 
 def _check_period(rule: Rule) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -16,6 +18,8 @@ from daskid.blockwise.search.workers import Watch, killed, lost, prepare
 
 WINDOW = 2
 """Tasks in flight per thread: enough to hide the way to a worker, few enough to hold."""
+COUNT_SECONDS = 1.0
+"""How often workers are counted: asking the scheduler takes as long as a task costs it."""
 ONE_THREAD = ("synchronous", "sync", "single-threaded")
 THREADS = ("threads", "threading")
 
@@ -60,14 +64,14 @@ def share(value: Any) -> Any:
 
 
 def run(
-    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], *, needs: int = 0
+    function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], *, needs: int = 0
 ) -> Iterator[tuple[int, Any]]:
     """Yield (position, result) of ``function(*arguments[position])`` in order of completion.
 
     Parameters
     ----------
     function, arguments
-        What a task calls, and one tuple a task.
+        What a task calls, and one tuple a task, taken when there is room for its task.
     needs
         Bytes that a task takes, for the error of one that was killed.
 
@@ -80,23 +84,29 @@ def run(
     TimeoutError
         If there has been no worker for a minute, or no result and no CPU time for ten.
     """
-    left = set(range(len(arguments)))
+    left: set[int] = set()
+
+    def taken() -> Iterator[tuple[Any, ...]]:
+        for i, args in enumerate(arguments):
+            left.add(i)
+            yield args
+
     with threadpool_limits(1, user_api="blas"):
         client = current_client()
         results = (
-            _on_threads(function, arguments)
+            _on_threads(function, taken())
             if client is None
-            else _on_client(client, function, arguments, needs)
+            else _on_client(client, function, taken(), needs)
         )
         for i, result in results:
             left.remove(i)
             yield i, result
     if left:
-        raise RuntimeError(f"tasks: expected {len(arguments)} results, got none for {sorted(left)}")
+        raise RuntimeError(f"tasks: expected all results, got none for {sorted(left)}")
 
 
 def _on_threads(
-    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+    function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]
 ) -> Iterator[tuple[int, Any]]:
     workers = threads()
     with ThreadPoolExecutor(workers, thread_name_prefix="daskid") as pool:
@@ -180,7 +190,7 @@ def gather(client: Any, futures: Any) -> Any:
 
 
 def _on_client(
-    client: Any, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], needs: int
+    client: Any, function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], needs: int
 ) -> Iterator[tuple[int, Any]]:
     from distributed import CancelledError
     from distributed.comm.core import CommClosedError
@@ -190,20 +200,24 @@ def _on_client(
     finished: SimpleQueue[Any] = SimpleQueue()
     flying: dict[str, tuple[Any, int]] = {}
     watch = Watch(client, needs)
+    most, counted = 0, -inf
 
-    def submit(most: int) -> None:
+    def submit() -> None:
+        nonlocal most, counted
+        if time.monotonic() - counted > COUNT_SECONDS:  # workers come and go
+            most, counted = WINDOW * threads(), time.monotonic()
         for i, args in islice(todo, max(0, most - len(flying))):
             future = client.submit(function, *args, pure=False)
             flying[future.key] = future, i
             future.add_done_callback(finished.put)
 
     try:
-        submit(WINDOW * threads())
+        submit()
         while flying:
             future = _next(watch, finished, min(i for _, i in flying.values()))
             _, i = flying.pop(future.key)
             result = _result(future, i, needs)
-            submit(WINDOW * threads())  # workers come and go
+            submit()
             yield i, result
     except (CancelledError, CommClosedError) as error:
         raise lost(client, error) from error

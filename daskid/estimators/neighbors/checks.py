@@ -16,12 +16,15 @@ LONGEST = 1 << 62
 """No frame numbers are further apart."""
 
 
-def check(k: int, metric: str, duplicates: str, shape: tuple[int, ...]) -> None:
+def check(
+    k: int, metric: str, duplicates: str, shape: tuple[int, ...], method: str = "auto"
+) -> None:
     """Raise ``ValueError`` for keywords and shapes that can't be searched."""
     _whole("k", k, 1, "give the number of neighbors, e.g. k=100")
     for name, given, known in (
         ("metric", metric, [*search.METRICS]),
         ("duplicates", duplicates, ["merge", "keep"]),
+        ("method", method, ["auto", *search.METHODS]),
     ):
         if given not in known:
             raise ValueError(f"{name}: expected one of {known}, got {given!r}: choose one of them")

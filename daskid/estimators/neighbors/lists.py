@@ -10,7 +10,7 @@ from daskid.blockwise import search
 from daskid.blockwise.search.source import source_of
 from daskid.estimators.neighbors.checks import check, labels, rule_of, window
 from daskid.estimators.neighbors.stored import OUTPUTS, into_run
-from daskid.typing import MetricName
+from daskid.typing import MethodName, MetricName
 
 LIST_BYTES = 16
 """Bytes of one entry of a list: a float64 distance and an int64 index."""
@@ -23,6 +23,7 @@ def knn(
     metric: MetricName = "euclidean",
     exclude: int | str = 0,
     duplicates: Literal["merge", "keep"] = "merge",
+    method: MethodName = "auto",
     store: str | None = None,
     overwrite: bool = False,
 ) -> xr.Dataset:
@@ -61,6 +62,11 @@ def knn(
     duplicates
         ``"merge"`` searches locations; ``"keep"`` makes every sample its own location:
         plain lists, in which copies are neighbours at distance 0.
+    method
+        How it is done, which changes no bit: ``"strips"`` compares each strip of rows with all
+        rows, ``"tiles"`` each pair of rows once, which takes scratch beside a run, and
+        ``"auto"`` takes what :func:`daskid.plan` finds cheapest; an unfinished search is
+        gone on with as it was begun. Results in memory on a cluster are always found by strips.
     store
         A run to write to, made if there is none. Without it the result is in memory.
     overwrite
@@ -105,7 +111,7 @@ def knn(
     array([[1, 2], [0, 2], [1, 0], [2, 1]])
     """
     (rows,) = v.read(ds, v.rows)
-    check(k, metric, duplicates, rows.shape)
+    check(k, metric, duplicates, rows.shape, method)
     exclude = window(ds, rows, exclude, metric)
     rule = rule_of(ds, k, metric, exclude, duplicates)
     used = (v.rows, v.period, v.weight, *((v.row, v.trajectory) if exclude else ()))
@@ -113,10 +119,10 @@ def knn(
     parameters = {"k": int(k), "metric": metric, "exclude": int(exclude), "duplicates": duplicates}
     described = v.describe(ds, OUTPUTS, inputs=inputs, parameters=parameters)
     if store is not None:
-        return into_run(ds, rule, described, str(store), overwrite)
+        return into_run(ds, rule, described, str(store), overwrite, method)
     source = source_of(rows, lists=rows.shape[0] * (k * LIST_BYTES + 40))
     job = search.prepare(source, rule, *labels(ds, exclude))
-    found = search.search(job)
+    found = search.search(job, method=method)
     values = (found.distance, found.index, found.location, found.multiplicity)
     return v.assign(
         ds,

@@ -1,6 +1,8 @@
 """A search into a run: a job that is resumed where it was killed."""
 
 import json
+from math import ceil
+from shutil import disk_usage
 from typing import Any
 
 import dask.array as da
@@ -27,10 +29,11 @@ def into_run(
     described: dict[str, dict[str, Any]],
     store: str,
     overwrite: bool,
+    method: str,
 ) -> xr.Dataset:
-    """Search into a run: strips and their marks first, the record of the step last."""
+    """Search into a run: tiles and their marks first, the record of the step last."""
     ds = v.drop_dependents(ds, {variable.name for variable in OUTPUTS})
-    plan_of(v.read(ds, v.rows)[0], rule)  # refuses what does not fit before rows are copied
+    plan_of(v.read(ds, v.rows)[0], rule, method)  # refuses what does not fit before rows are copied
     opened = runs.save(ds, store, overwrite=overwrite)
     new = {name: attrs["fingerprint"] for name, attrs in described.items()}
     folder = ledger.folder_of(store, v.neighbor_distance.step)
@@ -43,19 +46,16 @@ def into_run(
         runs.clear(store, new, wanted, overwrite=False)
     with ledger.writing(folder):
         source = runs.reader_of(store)
-        planned, _ = plan_of(v.read(opened, v.rows)[0], rule)
+        method, rows = _begun(folder, method, overwrite)
+        planned, _ = plan_of(v.read(opened, v.rows)[0], rule, method, store=store, tile_rows=rows)
         job = search.prepare(source, rule, *labels(ds, rule.exclude))
         # nothing is dropped for a search that can't run
         runs.clear(store, new, wanted, overwrite=overwrite)
         resumed = ledger.begin(folder, _terms(ds, described, planned), overwrite=overwrite)
         if not resumed or not set(new) <= set(run.arrays(store)):
             _make_arrays(store, ds.sizes["sample"], planned, described)
-        found = search.search(
-            job,
-            search.Target(store, folder, new[v.neighbor_distance.name]),
-            block_bytes=planned.block_bytes,
-            needs=planned.task_bytes,
-        )
+        target = search.Target(store, folder, new[v.neighbor_distance.name])
+        found = search.search(job, target, plan=planned)
         run.write_rows(store, v.location.name, 0, found.location)
         run.write_rows(store, v.multiplicity.name, 0, found.multiplicity)
         run.annotate(store, v.neighbor_distance.name, found.cost)
@@ -64,17 +64,32 @@ def into_run(
     return runs.open_run(store)
 
 
+def _begun(folder: str, method: str, overwrite: bool) -> tuple[str, int | None]:
+    """Return how to go on: as an unfinished search was begun, unless something else is asked for.
+
+    Another method, or as many tiles as another machine would take, would begin anew.
+    """
+    terms = ledger.plan_of(folder)
+    if terms is None or overwrite:
+        return method, None
+    begun, rows = terms.get("method", "strips"), terms.get("tile_rows")
+    return (begun, rows) if method in ("auto", begun) else (method, None)
+
+
 def _terms(
     ds: xr.Dataset, described: dict[str, dict[str, Any]], planned: search.Plan
 ) -> dict[str, Any]:
     """Return what an unfinished search must agree in to be gone on with."""
     attrs = described[v.neighbor_distance.name]
+    strips = planned.method == "strips"
+    tiling = {} if strips else {"method": planned.method, "tile_rows": planned.tile_rows}
     return {
         **json.loads(attrs["parameters"]),
         **{name: v.fingerprint(ds[name]) for name in attrs["inputs"].split()},
         "strip_rows": planned.strip_rows,
-        "tiles": planned.tasks,
+        "tiles": ceil(planned.samples / planned.strip_rows),
         "version": ALGORITHM,
+        **tiling,
     }
 
 
@@ -89,8 +104,24 @@ def _make_arrays(
         run.create_array(store, variable.name, shape, chunks, dtype, variable.dims, attrs)
 
 
-def plan_of(rows: da.Array, rule: search.Rule) -> tuple[search.Plan, Cost | None]:
+def plan_of(
+    rows: da.Array,
+    rule: search.Rule,
+    method: str = "auto",
+    *,
+    store: str | None = None,
+    tile_rows: int | None = None,
+) -> tuple[search.Plan, Cost | None]:
     """Return the plan of a search of rows on the workers that there are, and of their copy.
+
+    Parameters
+    ----------
+    rows, rule, method
+        What is searched, and how.
+    store
+        The run, for the room on its disk.
+    tile_rows
+        Of an unfinished job that is gone on with.
 
     Raises
     ------
@@ -105,12 +136,12 @@ def plan_of(rows: da.Array, rule: search.Rule) -> tuple[search.Plan, Cost | None
     else:
         copy = cost_of(reader)
         chunk = chunk if copy else reader.chunk_rows()
-    workers, threads, limit = pool.resources()
-    planned = search.make_plan(
-        n, d, size, rule.k,
-        chunk_bytes=min(n, chunk) * d * size,
-        workers=workers, threads=threads, worker_limit=limit, copy=copy,
-        labels=1 + 2 * (rule.exclude > 0),
-        prepared=search.METRICS[rule.metric].prepare is not None,
-    )  # fmt: skip
-    return planned, copy
+    combine, prepare = search.METRICS[rule.metric]
+    labels, chunk_bytes = 1 + 2 * (rule.exclude > 0), min(n, chunk) * d * size
+    data = search.Data(n, d, size, rule.k, chunk_bytes, labels, prepare is not None, copy)
+    disk = None if store is None or tile_rows is not None else disk_usage(store).free
+    direct = search.is_direct(combine, rule.period.size > 0)
+    cluster = pool.current_client() is not None
+    facts = search.Facts(n, d, rule.k, direct, stored=True, cluster=cluster)
+    machine = search.Machine(*pool.resources(), disk)
+    return search.make_plan(data, machine, facts, method, tile_rows), copy
