@@ -136,10 +136,20 @@ def open_run(store: str | Path) -> xr.Dataset:
     """
     path = str(Path(store).absolute())
     record = _finished(path)
+    return _opened(path, record, _reader(path, record))
+
+
+def open_grown(store: str | Path) -> xr.Dataset:
+    """Open a run whose source has more rows by now: its ``rows`` are the first of what is there."""
+    path = str(Path(store).absolute())
+    record = _finished(path)
+    return _opened(path, record, sources.reader_from(record["source"]))
+
+
+def _opened(path: str, record: dict[str, Any], reader: storage.RowReader) -> xr.Dataset:
     hidden = {*run.arrays(path), *record["lost"]} - set(record["committed"])
     if hidden:
         log.warning("%s: left out, unfinished or damaged: %s", path, ", ".join(sorted(hidden)))
-    reader = _reader(path, record)
     attrs = record["rows_attrs"] if record["source"] else run.arrays(path)["rows"]
     rows = xr.Variable(v.rows.dims, at_rest.lazy_rows(reader, record["identity"]), attrs)
     variables = _variables(path, record) | {"rows": at_rest.marked(rows, record["rows"])}

@@ -46,7 +46,7 @@ def sentences(facts: Facts) -> list[str]:
 
 def cautions(facts: Facts) -> list[str]:
     """Return what a reader must know before using a number."""
-    parts = (dimension.cautions, density.cautions, peaks.cautions, _time_order)
+    parts = (_approximate, dimension.cautions, density.cautions, peaks.cautions, _time_order)
     return [sentence for part in parts for sentence in part(facts)]
 
 
@@ -121,6 +121,20 @@ def _neighbors(facts: Facts) -> list[str]:
         f"; frames within {one_line(exclude, 40)} of each other are no neighbors" if exclude else ""
     )
     return [f"The {stored} known{metric}{window}."]
+
+
+def _approximate(facts: Facts) -> list[str]:
+    """Say that neighbors were missed, wherever something was computed from approximate ones."""
+    known = (facts.ds[n].attrs.get(v.APPROXIMATE) for n in facts.ds.variables if n in v.VARIABLES)
+    words = next((str(words) for words in known if words), None)
+    if words is None:
+        return []
+    certain = facts.values.get(v.neighbor_certified.name)
+    share = "" if certain is None else f"; {float(certain):.1%} of the samples are certainly exact"
+    return [
+        f"Neighbors are approximate: {one_line(words, 60)}{share}. What was missed is not "
+        "random: dimensions come out too low, and distances too large."
+    ]
 
 
 def _time_order(facts: Facts) -> list[str]:

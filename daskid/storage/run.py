@@ -20,6 +20,8 @@ from daskid.typing import Array
 
 RECORD = "daskid"
 FORMAT = 1
+REPLACED = "replaced.zarr"
+"""Beside a run: what was there before, while another one takes its place."""
 
 
 def is_run(path: str) -> bool:
@@ -110,6 +112,11 @@ def record(path: str) -> dict[str, Any]:
     ValueError
         If it has another format.
     """
+    if not is_run(path) and (_work(path) / REPLACED).exists():
+        raise FileNotFoundError(
+            f"run: expected a run of daskid, got an append to {path!r} that was interrupted while "
+            "the new run took the place of the old one: run it again"
+        )
     if not is_run(path):
         raise FileNotFoundError(
             f"run: expected a run of daskid, got {path!r}: make one with daskid open or daskid.save"
@@ -157,6 +164,24 @@ def retract(path: str, names: set[str]) -> None:
     found = record(path)
     found["committed"] = {n: f for n, f in found["committed"].items() if n not in names}
     _put(path, attributes(path), found)
+
+
+def note(path: str, facts: dict[str, Any]) -> None:
+    """Add facts to the record."""
+    _put(path, attributes(path), {**record(path), **facts})
+
+
+def exchange(path: str, staged: str, replaced: str) -> None:
+    """Put a staged run into the place of a run; go on where an earlier attempt was killed.
+
+    At any moment there is one of them, or both are beside their place and this is called again.
+    """
+    if Path(path).exists() and Path(staged).exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+        Path(path).rename(replaced)
+    if Path(staged).exists():
+        Path(staged).rename(path)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _put(path: str, attrs: dict[str, Any], found: dict[str, Any]) -> None:

@@ -20,6 +20,9 @@ from daskid.typing import Array, Floats, Ints
 from daskid.variables.table import *  # noqa: F403  its names are those of this module
 from daskid.variables.table import VARIABLES, Variable, period, row, rows, trajectory, weight
 
+APPROXIMATE = "approximate"
+"""Attribute of approximate neighbors, and of all that is computed from them: their recall."""
+
 
 class SchemaError(ValueError):
     """A variable is missing, or is not what the table of variables says."""
@@ -152,6 +155,10 @@ def describe(
         "inputs": " ".join(i.name for i in inputs),
         "fingerprint": identify(step, given, [fingerprint(ds[i.name]) for i in inputs]),
     }
+    # what comes of approximate neighbors says so
+    known = [ds[i.name].attrs[APPROXIMATE] for i in inputs if APPROXIMATE in ds[i.name].attrs]
+    if known:
+        record[APPROXIMATE] = known[0]
     return {
         v.name: {
             "long_name": v.long_name,
