@@ -5,6 +5,7 @@ A record is integrated once when it is asked for; of its frames only the first o
 bounded and no bit depends on the chunks.
 """
 
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -14,11 +15,14 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.datasets.blocks import BLOCK, CHUNK, check_integers, dataset, stream
+from daskid.datasets.records import Flow, ensemble, labels, steps_between
 from daskid.kernels import dynamics as kernels
 from daskid.typing import Floats
 
 LONGEST_STEP = 0.05
 """Of the integration: Lorenz's own step, 6 hours where errors double in 2 days."""
+CONVECTION_STEP = 0.01
+"""Of Lorenz-63."""
 KAPLAN_YORKE = {(20, 8.0): 13.44, (40, 8.0): 27.05}
 """By variables and forcing."""
 
@@ -123,6 +127,90 @@ def lorenz96(
         coords={v.time: step * da.arange(samples, chunks=rows.chunks[:1])},
     )
     out[v.time.name].attrs.update(long_name=v.time.long_name, units="time units")
+    return out
+
+
+def lorenz63(
+    samples: int,
+    *,
+    step: float = 0.1,
+    members: int = 1,
+    seed: int = 0,
+    chunks: int = CHUNK,
+) -> xr.Dataset:
+    r"""Integrate Lorenz's model of convection: frames on the butterfly.
+
+    .. math:: \dot x = 10 (y - x), \quad \dot y = x (28 - z) - y, \quad \dot z = x y - 8 z / 3
+
+    Chaotic [1]_; two laws hold for any long record, :math:`\langle x y \rangle = 8 \langle z
+    \rangle / 3` and :math:`\langle x^2 \rangle = \langle x y \rangle`, and the flow contracts
+    volumes by :math:`e^{-41 t / 3}`.
+
+    Parameters
+    ----------
+    samples
+        Frames of each member.
+    step
+        Time between frames; integrated in steps of at most 0.01.
+    members
+        Number of trajectories; each starts at random and forgets it for 50 units of time.
+    seed, chunks
+        As for :func:`double_well`.
+
+    Returns
+    -------
+    ``rows`` with ``time`` and ``trajectory``. Truth: ``lyapunov_exponent``, the largest,
+    ``sum_of_lyapunov_exponents`` and ``kaplan_yorke_dimension``.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    References
+    ----------
+    .. [1] E. N. Lorenz, "Deterministic nonperiodic flow", J. Atmos. Sci. 20, 130 (1963),
+       section 7.
+
+    Examples
+    --------
+    >>> from daskid import datasets
+    >>> x, y, z = datasets.lorenz63(20_000).rows.values.T
+    >>> bool(abs((x * y).mean() / z.mean() - 8 / 3) < 0.01)
+    True
+    """
+    check_integers(samples=(samples, 1), members=(members, 1))
+    check_integers(seed=(seed, 0), chunks=(chunks, 1))
+    _check(0.0, step, 0.0)
+    steps = steps_between(step, CONVECTION_STEP)
+    advance = partial(_convected, step=step / steps, steps=steps)
+    flow = Flow(_butterfly, advance, steps, 0)
+    rows = ensemble(flow, samples, 3, members=members, seed=seed, chunks=chunks)
+    out = dataset(
+        rows,
+        truth={
+            "lyapunov_exponent": 0.9056,
+            "sum_of_lyapunov_exponents": -41 / 3,
+            "kaplan_yorke_dimension": 2.0621,
+        },
+        source="the model, integrated; its truth from the exponents of the tangent flow (QR) and "
+        "from the equations",
+        title="Lorenz-63",
+        coords=labels(samples, step, rows),
+    )
+    out[v.time.name].attrs.update(long_name=v.time.long_name, units="time units")
+    return out
+
+
+def _butterfly(rng: np.random.Generator) -> Floats:
+    start = np.array([0.0, 0.0, 27.0]) + rng.standard_normal(3)
+    first: Floats = _convected(start, np.empty((5000, 0)), step=CONVECTION_STEP, steps=5000)[0]
+    return first
+
+
+def _convected(state: Floats, noise: Floats, *, step: float, steps: int) -> Floats:
+    frames = len(noise) // steps
+    out: Floats = kernels.lorenz63(state, 10.0, 28.0, 8 / 3, step, steps, frames)
     return out
 
 

@@ -11,6 +11,46 @@ from daskid.typing import Floats
 
 
 @jit
+def lorenz63(
+    state: Floats, sigma: float, rho: float, beta: float, step: float, steps: int, frames: int
+) -> Floats:
+    """Return the ``frames`` states after ``state``, ``steps`` steps apart.
+
+    Parameters
+    ----------
+    state
+        (3,) where the system is.
+    sigma, rho, beta
+        Prandtl number, Rayleigh number over its critical value, and shape of the cells.
+    step, steps
+        Time of one step, and steps between two frames.
+    frames
+        How many.
+    """
+    out = np.empty((frames, 3))
+    x = state.copy()
+    for i in range(frames):
+        for _ in range(steps):
+            k1 = lorenz63_drift(x, sigma, rho, beta)
+            k2 = lorenz63_drift(x + 0.5 * step * k1, sigma, rho, beta)
+            k3 = lorenz63_drift(x + 0.5 * step * k2, sigma, rho, beta)
+            k4 = lorenz63_drift(x + step * k3, sigma, rho, beta)
+            x = x + step / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
+        out[i] = x
+    return out
+
+
+@jit
+def lorenz63_drift(x: Floats, sigma: float, rho: float, beta: float) -> Floats:
+    """Return (sigma (y - x), x (rho - z) - y, x y - beta z)."""
+    out = np.empty(3)
+    out[0] = sigma * (x[1] - x[0])
+    out[1] = x[0] * (rho - x[2]) - x[1]
+    out[2] = x[0] * x[1] - beta * x[2]
+    return out
+
+
+@jit
 def lorenz96(state: Floats, forcing: float, step: float, steps: int, frames: int) -> Floats:
     """Return ``frames`` states, the first of them ``state``, ``steps`` steps apart.
 
