@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 from daskid import config
 from daskid.estimators.density import density, density_at, kstar
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
-from daskid.estimators.neighbors import knn, plan
+from daskid.estimators.landscape import (
+    barriers,
+    committor,
+    edge_state,
+    fokker_planck,
+    free_energy,
+    markov,
+    minimum_action_path,
+    transitions,
+)
+from daskid.estimators.neighbors import append, knn, knn_approximate, plan
 from daskid.estimators.peaks import linkage, newick, peaks, persistence, significance
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
@@ -28,15 +38,24 @@ __all__ = [
     "SchemaError",
     "__version__",
     "analyze",
+    "append",
+    "barriers",
+    "committor",
     "config",
     "connect",
     "datasets",
     "density",
     "density_at",
+    "edge_state",
+    "fokker_planck",
+    "free_energy",
     "gride",
     "knn",
+    "knn_approximate",
     "kstar",
     "linkage",
+    "markov",
+    "minimum_action_path",
     "mle",
     "newick",
     "open_rows",
@@ -50,6 +69,7 @@ __all__ = [
     "significance",
     "summary",
     "table",
+    "transitions",
     "twonn",
     "twonn_blocks",
     "twonn_window",

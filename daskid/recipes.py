@@ -14,7 +14,7 @@ from daskid.estimators.neighbors import knn
 from daskid.estimators.peaks import peaks, persistence
 from daskid.io.store import save
 from daskid.storage import ledger, run
-from daskid.typing import MetricName
+from daskid.typing import MethodName, MetricName
 
 log = logging.getLogger("daskid")
 
@@ -31,6 +31,7 @@ def analyze(
     metric: MetricName = "euclidean",
     exclude: int | str = 0,
     duplicates: Literal["merge", "keep"] = "merge",
+    method: MethodName = "auto",
     blocks: bool = False,
     z: float | str = 1.65,
     store: str | None = None,
@@ -47,7 +48,7 @@ def analyze(
         1 % of the samples that :func:`daskid.kstar` asks for more, they are searched once
         more for so many (at most ten times as many, and if that fits into memory).
         Neighbors that the run in ``store`` holds are taken as they are.
-    metric, exclude, duplicates
+    metric, exclude, duplicates, method
         As in :func:`daskid.knn`.
     blocks
         Also estimate the dimension in blocks of N, N/2, N/4, ... samples, see
@@ -80,7 +81,8 @@ def analyze(
     '3.2'
     """
     given: dict[str, Any] = {
-        "metric": metric, "exclude": exclude, "duplicates": duplicates, "store": store,
+        "metric": metric, "exclude": exclude, "duplicates": duplicates, "method": method,
+        "store": store,
     }  # fmt: skip
     first, may_grow = (k, False) if k is not None else _first_k(store, overwrite)
     out = knn(ds, k=first, overwrite=overwrite, **given)

@@ -9,11 +9,13 @@ import xarray as xr
 
 from daskid.estimators.density import density, kstar
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
-from daskid.estimators.neighbors import knn
+from daskid.estimators.landscape import barriers, committor, free_energy, markov, transitions
+from daskid.estimators.neighbors import knn, knn_approximate
 from daskid.estimators.peaks import peaks, persistence, significance
 
 STEPS: dict[str, Callable[..., xr.Dataset]] = {
     "knn": knn,
+    "knn_approximate": knn_approximate,
     "twonn": twonn,
     "twonn_blocks": twonn_blocks,
     "twonn_window": twonn_window,
@@ -24,4 +26,9 @@ STEPS: dict[str, Callable[..., xr.Dataset]] = {
     "peaks": peaks,
     "persistence": persistence,
     "significance": significance,
+    "free_energy": free_energy,
+    "barriers": barriers,
+    "transitions": transitions,
+    "markov": markov,
+    "committor": committor,
 }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from daskid.cli.commands import analyze, demo, open_source, plan, report, show, status
+from daskid.cli.commands import analyze, append_rows, demo, open_source, plan, report, show, status
 from daskid.cli.steps import command
 from daskid.cli.trajectory import trajectory
 from daskid.steps import STEPS
@@ -14,26 +14,29 @@ EXPECTED = (ValueError, TypeError, OSError, MemoryError)
 """Errors with a message for the user; any other is a fault of daskid."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+HELP = """Intrinsic dimension, density and landscape of data larger than memory.
+
+\b
+daskid demo                               real data, a page, one minute
+daskid plan SOURCE                        what a search would take
+daskid analyze SOURCE --out RUN.zarr      every step at once
+daskid show RUN.zarr                      the numbers
+daskid report RUN.zarr                    the page
+
+Exit codes: 0 done, 1 input or environment, 2 usage, 3 a fault of daskid, 130 interrupted.
+"""
+
+
+@click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="daskid")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    r"""Intrinsic dimension of data larger than memory, from exact nearest neighbors.
-
-    \b
-    daskid demo                               real data, a page, one minute
-    daskid plan SOURCE                        what a search would take
-    daskid analyze SOURCE --out RUN.zarr      every step at once
-    daskid show RUN.zarr                      the numbers
-    daskid report RUN.zarr                    the page
-
-    Exit codes: 0 done, 1 input or environment, 2 usage, 3 a fault of daskid, 130 interrupted.
-    """
+    """Group the commands."""
 
 
 for _command in (open_source, *(command(name, step) for name, step in STEPS.items())):
     cli.add_command(_command)
-for _command in (trajectory, analyze, plan, status, show, report, demo):
+for _command in (trajectory, analyze, append_rows, plan, status, show, report, demo):
     cli.add_command(_command)
 
 

@@ -18,6 +18,7 @@ from daskid.cli.steps import (
     run_argument,
     scheduler_option,
 )
+from daskid.estimators.neighbors import append
 from daskid.estimators.neighbors import plan as plan_search
 from daskid.io.rows import open_rows, opened
 from daskid.io.store import open_run, save
@@ -94,6 +95,12 @@ def _analyze(source: str, out: str, overwrite: bool, scheduler: str | None, **gi
     click.echo(f"\nrun:  {out}\npage: daskid report {out}")
 
 
+def _append(run: str, source: str, scheduler: str | None, **given: Any) -> None:
+    with on_cluster(scheduler):
+        append(run, open_rows(source, **given))
+    click.echo(f"append: {source} added to {run}", err=True)
+
+
 def _plan(source: str, scheduler: str | None, **given: Any) -> None:
     opening, keywords = _split(given)
     with on_cluster(scheduler):
@@ -107,7 +114,7 @@ def _status(run: str) -> None:
     steps = sorted({v.VARIABLES[n].step for n in committed if n in v.VARIABLES} - {"open_rows"})
     click.echo(f"done: {', '.join(steps) or 'no step yet'}")
     unfinished = False
-    for stage in ("rows", "knn"):
+    for stage in ("rows", "knn", "append"):
         folder = ledger.folder_of(run, stage)
         job = ledger.plan_of(folder)
         if job is not None:
@@ -125,8 +132,8 @@ def _tell_job(stage: str, folder: str, job: dict[str, Any]) -> None:
         again = "run the same command again to go on"
     else:
         names = ("k", "metric", "exclude", "duplicates")
-        label, tiles = f"knn ({', '.join(f'{n}={job[n]}' for n in names)})", job["tiles"]
-        again = "run daskid knn again to go on"
+        label, tiles = f"{stage} ({', '.join(f'{n}={job[n]}' for n in names)})", job["tiles"]
+        again = f"run daskid {stage} again to go on"
     now = "running" if ledger.held(folder) else f"stopped: {again}"
     click.echo(f"{label}: {len(marks)} of {tiles} tiles done, {now}")
     repeated = sum(count - 1 for count in tries.values())
@@ -210,6 +217,18 @@ analyze = click.Command(
     ],
     short_help="Open a source and run every step.",
     help=documentation(recipes.analyze)[0],
+)
+append_rows = click.Command(
+    "append",
+    callback=_append,
+    params=[
+        run_argument(),
+        click.Argument(["source"], metavar="NEW"),
+        *_source_options(),
+        scheduler_option(),
+    ],
+    short_help="Add rows to a run and update its neighbors.",
+    help=documentation(append)[1],
 )
 plan = click.Command(
     "plan",
