@@ -1,0 +1,148 @@
+"""How bounds see rows: as they are, or in a few coordinates that never exceed distances.
+
+Few coordinates are principal axes, and the length of what is left over:
+``|Px - Py|^2 + (|Rx| - |Ry|)^2 <= |x - y|^2``. What rounding adds is counted: the errors of
+coordinates are relative to the lengths of rows, and enter every bound.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from daskid.kernels.metrics import HALF_SQUARE
+from daskid.kernels.neighbors import Space
+from daskid.typing import Array, Floats
+
+NONE = np.zeros(0)
+EXACT_UP_TO = 8
+"""Up to so many features, rows are compared as they are."""
+ALL_UP_TO = 24
+"""Up to so many features, coordinates are rotated rows: nothing is left over."""
+MOST_AXES, UNSEEN = 31, 0.005
+"""Coordinates at the most, or fewer where they leave so small a share of the variance out."""
+SAMPLE, QUERIES, ITERATIONS = 1024, 128, 3
+SMALL_LEAF, LEAF = 64, 128
+ROUGH = 0.01
+"""Errors in float32 beyond this share of a distance to a neighbor call for float64."""
+U, V = float(np.finfo("f4").eps) / 2, float(np.finfo("f8").eps) / 2
+PART_BYTES = 8 << 20
+
+
+class Rule(NamedTuple):
+    """What the visits of leaves need to know: all but ``exact`` and the last three as in ``Space``.
+
+    ``exact``: coordinates are the rows. Otherwise ``scale`` times ``stretch`` times a distance
+    is not below that of coordinates without errors, and ``rounding`` is that of its square.
+    """
+
+    combine: int
+    period: Floats
+    weight: Floats
+    exclude: int
+    exact: bool
+    scale: float
+    stretch: float
+    rounding: float
+
+
+class View(NamedTuple):
+    """``axes`` (d, p) of the coordinates of rows; of no use where the rule is exact.
+
+    ``center`` and ``factor`` (d,) as in ``Space``; ``error`` of coordinates, relative to
+    lengths; rows of a leaf.
+    """
+
+    rule: Rule
+    axes: Floats
+    center: Floats
+    factor: Floats
+    error: float
+    dtype: str
+    leaf: int
+
+
+def view_of(sample: Array, space: Space) -> View:
+    """Return how to see rows, from a random sample of them in the form that is compared.
+
+    Parameters
+    ----------
+    sample
+        (m, d) rows; the more, the better the axes, and any give valid bounds.
+    space
+        How they are compared.
+    """
+    d = sample.shape[1]
+    combine, period, weight, exclude = space.combine, space.period, space.weight, space.exclude
+    if combine > HALF_SQUARE or period.size or d <= EXACT_UP_TO:
+        rounding = 1 + 8 * (d + 32) * V
+        rule = Rule(combine, period, weight, exclude, True, 1.0, 1.0, rounding)
+        return View(rule, np.zeros((d, 0)), NONE, NONE, 0.0, "f8", SMALL_LEAF)
+    factor = np.full(d, space.scale)
+    if weight.size:
+        factor *= np.sqrt(weight)
+    few = sample[:: -(-sample.shape[0] // SAMPLE)]
+    y = (few.astype("f8") - space.center) * factor
+    axes = _axes(y)
+    p = axes.shape[1]
+    bent = float(np.linalg.norm(axes.T @ axes - np.eye(p))) + p * (d + 2) * V
+    lost = 4 * np.sqrt(p) * (d + 16) * V + 2 * bent
+    if p < d:
+        lost += np.sqrt(2.2 * bent + 4 * (1 + np.sqrt(p)) * (d + 16) * V)
+    stretch = 1 + 4 * (d + 64) * V
+    view = View(
+        Rule(combine, period, weight, exclude, False, space.scale, stretch, 1 + 2 * (p + 16) * U),
+        axes, space.center, factor, 4 * U + lost, "f4", LEAF,
+    )  # fmt: skip
+    if _is_rough(few, view):
+        return view._replace(error=4 * V + lost, dtype="f8")
+    return view
+
+
+def _axes(y: Floats) -> Floats:
+    """Return orthonormal (d, p) axes, about the principal ones of (m, d) centered rows."""
+    d = y.shape[1]
+    most = d if d <= ALL_UP_TO else MOST_AXES
+    width = min(d, most + 8)
+    axes: Floats = np.random.default_rng(0).standard_normal((d, width))
+    for _ in range(ITERATIONS):
+        axes, _ = np.linalg.qr(y.T @ (y @ axes) if y.any() else axes)
+    seen = y @ axes
+    variance, turn = np.linalg.eigh(seen.T @ seen)
+    variance, axes = variance[::-1], axes @ turn[:, ::-1]
+    if d <= ALL_UP_TO:
+        return axes
+    left = 1 - np.cumsum(variance) / max(float((y * y).sum()), 1e-300)
+    fits = [p for p in (7, 11, 15, 19, 23, 27) if left[p - 1] < UNSEEN]
+    return np.ascontiguousarray(axes[:, : fits[0] if fits else most])
+
+
+def _is_rough(sample: Array, view: View) -> bool:
+    """Return whether float32 can't tell neighbors apart."""
+    points, length = coordinates(sample, view)
+    step = -(-points.shape[0] // QUERIES)
+    nearest = np.full(points[::step].shape[0], np.inf)
+    for i, row in enumerate(points[::step].astype("f8")):
+        squares = ((points - row) ** 2).sum(axis=1)
+        squares[i * step] = np.inf
+        nearest[i] = squares.min()
+    return bool(view.error * length.max() > ROUGH * np.sqrt(np.median(nearest)))
+
+
+def coordinates(rows: Array, view: View) -> tuple[Array, Floats]:
+    """Return the (n, q) coordinates of rows, and the lengths (n,) that their errors go with."""
+    n, d = rows.shape
+    if view.rule.exact:
+        return rows.astype("f8", copy=False), np.zeros(n)
+    p = view.axes.shape[1]
+    points, length = np.empty((n, p + (p < d)), view.dtype), np.empty(n)
+    step = max(1, PART_BYTES // (8 * d))
+    for a in range(0, n, step):
+        y = (rows[a : a + step] - view.center) * view.factor
+        seen = y @ view.axes
+        points[a : a + step, :p] = seen
+        square = np.einsum("ij,ij->i", y, y)
+        length[a : a + step] = np.sqrt(square) + 1e-37
+        if p < d:
+            left = square - np.einsum("ij,ij->i", seen, seen)
+            points[a : a + step, p] = np.sqrt(np.maximum(left, 0.0))
+    return points, length
