@@ -27,7 +27,7 @@ def plan(
     n=200_000, features=128, k=100, limit=None, threads=1, method="strips", rows=None, **options
 ):
     disk, workers = options.pop("disk", None), options.pop("workers", 2)
-    facts = Facts(n, features, k, options.pop("direct", False), True, True)
+    facts = Facts(n, features, k, options.pop("direct", False), False, True, True)
     data = Data(n, features, 4, k, 8 << 20, 1, **options)
     return make_plan(data, Machine(workers, threads, limit, disk), facts, method, rows)
 
@@ -128,11 +128,11 @@ def test_plan__takes_smaller_tiles_where_memory_is_small_but_not_of_a_job_that_g
 def test_choice__is_the_cheapest_and_says_so(features, k, direct, expected):
     got = plan(n=10**6, features=features, k=k, direct=direct, method="auto")
     assert got.method == expected
-    facts = Facts(10**6, features, k, direct, True, True)
+    facts = Facts(10**6, features, k, direct, False, True, True)
     seconds = {name: method.seconds(facts) for name, method in METHODS.items()}
     assert seconds[expected] <= 1.2 * min(seconds.values())
     assert got.why.startswith(METHODS[expected].says)
-    assert all(f"by {name}" in got.why for name in METHODS if name != expected)
+    assert all(f"by {name}" in got.why for name in ("strips", "tiles") if name != expected)
 
 
 def test_choice__falls_back_to_strips_unless_tiles_are_asked_for():
@@ -147,11 +147,23 @@ def test_choice__falls_back_to_strips_unless_tiles_are_asked_for():
 
 
 def test_choice__of_lists_in_memory_on_a_cluster():
-    facts = Facts(10**6, 784, 10, False, False, True)
+    facts = Facts(10**6, 784, 10, False, False, False, True)
     assert choose(facts)[0] == "strips"
     assert choose(facts._replace(cluster=False))[0] == "tiles"
-    with pytest.raises(ValueError, match=r"expected 'auto' or 'strips' .* got 'tiles': give store"):
+    with pytest.raises(ValueError, match=r"'auto' or one of \['strips', 'pruned'\].* got 'tiles'.* give store="):
         choose(facts, "tiles")
+
+
+def test_choice__never_takes_boxes_of_bits_and_probes_only_what_takes_long():
+    def sample():
+        raise AssertionError("rows were read")
+
+    facts = Facts(20_000, 20, 10, False, False, False, False, sample, space=())
+    assert choose(facts)[0] == "tiles"
+    with pytest.raises(AssertionError, match="rows were read"):
+        choose(facts._replace(n=10**6))
+    with pytest.raises(ValueError, match="got 'pruned', which needs boxes around rows"):
+        choose(facts._replace(bits=True), "pruned")
 
 
 def test_plan__does_not_depend_on_the_workers_where_rows_are_given():

@@ -138,7 +138,8 @@ def test_processes__same_bits(client, data, expected):
     with mock.patch.object(job, "strip_rows", return_value=90):
         check_same(search(data, 10), expected)
         check_same(search(data, 10, **options), alone)
-    with pytest.raises(ValueError, match="whose workers share no lists, got 'tiles': give store"):
+    check_same(search(data, 10, method="pruned", **options), alone)
+    with pytest.raises(ValueError, match="got 'tiles', which needs lists that workers share"):
         search(data, 10, method="tiles")
 
 

@@ -45,6 +45,18 @@ def searches(draw):
     return ds, draw(st.integers(1, n - 1)), options
 
 
+@pytest.mark.parametrize("method", sorted(job.METHODS))
+def test_knn__of_any_method_fills_a_run_with_the_same_bits(tmp_path, method):
+    x = np.random.default_rng(0).standard_normal((700, 5))
+    x[600:] = x[:100]
+    ds = dataset(x, (100, 5))
+    alone = daskid.knn(ds, k=9)
+    run = daskid.knn(ds, k=9, method=method, store=str(tmp_path / "run.zarr"))
+    assert run.neighbor_distance.attrs["method"] == method
+    for name in ("neighbor_distance", "neighbor_index", "location", "multiplicity"):
+        np.testing.assert_array_equal(run[name], alone[name])
+
+
 @given(searches(), st.data())
 def test_knn__equals_naive_for_any_chunks(case, data):
     ds, k, options = case

@@ -25,11 +25,11 @@ from daskid.kernels.forms import word_weights
 from daskid.kernels.locations import most_within
 from daskid.kernels.metrics import DIFFERENT, METRICS, lengths
 from daskid.kernels.neighbors import Space
-from daskid.storage.rows import MemoryRows
+from daskid.storage.rows import MemoryRows, block_rows
 from daskid.typing import Array, Ints
 
-SAMPLE_ROWS, SAMPLE_BYTES = 4096, 64 << 20
-"""Rows in memory that the choice of a method may look at."""
+SAMPLE_ROWS, SAMPLE_BYTES, SAMPLE_PLACES = 4096, 64 << 20, 64
+"""Rows that the choice of a method may look at, and from how many blocks of a source."""
 
 __all__ = [
     "LISTS",
@@ -52,6 +52,7 @@ __all__ = [
     "probe",
     "search",
     "separation_window",
+    "some_rows",
     "strip_rows",
 ]
 
@@ -136,12 +137,28 @@ def search(
 
 def _facts(job: Job) -> Facts:
     n, features = job.source.shape[:2]
-    direct, sample = is_direct(job.space.combine, job.space.period.size > 0), None
-    if isinstance(job.source, MemoryRows):
-        size = min(n, SAMPLE_ROWS, 1 + SAMPLE_BYTES // (8 * features))
-        sample = job.source.values[np.random.default_rng(0).choice(n, size, replace=False)]
-    cluster = pool.current_client() is not None
-    return Facts(n, features, job.k, direct, False, cluster, sample, job.space)
+    direct = is_direct(job.space.combine, job.space.period.size > 0)
+    bits, cluster = job.space.combine == DIFFERENT, pool.current_client() is not None
+    sample = partial(some_rows, job.source)
+    return Facts(n, features, job.k, direct, bits, False, cluster, sample, job.space)
+
+
+def some_rows(source: Source) -> Array:
+    """Return a few thousand random rows: those of a source at rest from blocks all over it."""
+    n, features = source.shape
+    size = min(n, SAMPLE_ROWS, 1 + SAMPLE_BYTES // (8 * features))
+    random = np.random.default_rng(0)
+    if isinstance(source, MemoryRows):
+        return np.asarray(source.values[np.sort(random.choice(n, size, replace=False))])
+    step = block_rows(source.shape, 8, source.chunk_rows())
+    places = np.arange(0, n, step)
+    starts = random.choice(places, min(places.size, SAMPLE_PLACES), replace=False)
+    parts = []
+    for start in np.sort(starts).tolist():
+        rows = source.read(start, min(start + step, n))
+        few = min(len(rows), -(-size // starts.size))
+        parts.append(rows[np.sort(random.choice(len(rows), few, replace=False))])
+    return np.concatenate(parts)
 
 
 def _in_memory(method: str, facts: Facts) -> Means:

@@ -1,7 +1,7 @@
 """The ways to search, what each would cost here, and which one is taken.
 
-All give the same bits. A new one is a line in ``METHODS``: what searches, and what estimates the
-seconds of a core that it takes, infinite where it can't be used, and what plans its tasks.
+All give the same bits. A new one is a line in ``METHODS``: what searches, why it can't, what
+estimates the seconds of a core that it takes, and what plans its tasks.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,19 @@ from dask.utils import format_time
 
 from daskid.blockwise.search.in_memory import search_in_memory
 from daskid.blockwise.search.job import Found, Job, Means
+from daskid.blockwise.search.pruned import memory_bytes, pruned_seconds, search_leaves
+from daskid.blockwise.search.pruned_cells import search_cells
 from daskid.blockwise.search.rounds import search_rounds
-from daskid.blockwise.search.sizes import Data, Machine, Sizes, strips_sizes, tiles_sizes
+from daskid.blockwise.search.sizes import (
+    Data,
+    Machine,
+    Sizes,
+    pruned_sizes,
+    strips_sizes,
+    tiles_sizes,
+)
 from daskid.blockwise.search.strips import search_strips
+from daskid.config import memory_limit
 from daskid.kernels.metrics import HALF_SQUARE
 from daskid.kernels.neighbors import Space
 from daskid.typing import Array
@@ -24,30 +34,35 @@ PAIR, FEATURE, BOTH, ENTRY, TERM = 0.35e-9, 0.022e-9, 0.5e-9, 37e-9, 0.35e-9
 of it. (Fitted to N = 30,000, D = 20 and 128, k = 2 and 100.)"""
 CLEARLY = 0.9
 """Another method than strips has to be so much faster."""
+PROBED = 20.0
+"""Seconds of a core from which on it is worth to find out, on a sample, what can be skipped."""
 
 
 class Facts(NamedTuple):
     """What the choice rests on.
 
     ``direct``: there are no products, and both rows of a pair gain nothing from each other;
-    ``stored``: the result goes to a run; ``cluster``: tasks run on a client's workers;
-    ``sample``: some random rows as read, compared in ``space``; None where they are not at hand.
+    ``bits``: distances are Hamming's; ``stored``: the result goes to a run; ``cluster``: tasks run
+    on a client's workers; ``sample`` returns some random rows as read, compared in ``space``;
+    None where they are not at hand.
     """
 
     n: int
     features: int
     k: int
     direct: bool
+    bits: bool
     stored: bool
     cluster: bool
-    sample: Array | None = None
+    sample: Callable[[], Array] | None = None
     space: Space | None = None
 
 
 class Method(NamedTuple):
-    """What searches, estimates its seconds of a core, plans what it takes; what it does."""
+    """What searches, why it can't ("": it can), its seconds of a core, its sizes; what it does."""
 
     search: Callable[[Job, Means], Found]
+    lacks: Callable[[Facts], str]
     seconds: Callable[[Facts], float]
     sizes: Callable[[Data, Machine, int | None], Sizes]
     says: str
@@ -67,12 +82,22 @@ def strips_seconds(facts: Facts) -> float:
 def tiles_seconds(facts: Facts) -> float:
     """Every pair once; in a run, some more entries than lists that are always warm take."""
     n, features, k = facts[:3]
-    if facts.cluster and not facts.stored:
-        return inf
     if facts.direct:
         return strips_seconds(facts)
     entries = _entries(n, k) * (2 if facts.stored else 1)
     return n * n / 2 * (PAIR + BOTH + FEATURE * features) + entries * _entry(features)
+
+
+def leaves_seconds(facts: Facts) -> float:
+    """Return what a search of leaves takes, by a sample; infinite where there is none."""
+    n, features, k = facts[:3]
+    if facts.sample is None or facts.space is None:
+        return inf
+    if min(strips_seconds(facts), tiles_seconds(facts)) < PROBED:
+        return inf
+    if not facts.stored and memory_bytes(n, features, 8, k) > memory_limit():
+        return inf
+    return pruned_seconds(facts.sample(), facts.space, k, n)
 
 
 def _entries(n: int, k: int) -> float:
@@ -88,9 +113,35 @@ def search_tiles(job: Job, means: Means) -> Found:
     return search_in_memory(job, means) if means.target is None else search_rounds(job, means)
 
 
+def search_pruned(job: Job, means: Means) -> Found:
+    """Leaves that may hold neighbors: cells of a run, or a tree in memory."""
+    return search_leaves(job, means) if means.target is None else search_cells(job, means)
+
+
+def _nothing(_: Facts) -> str:
+    return ""
+
+
+def _shared_lists(facts: Facts) -> str:
+    if not facts.cluster or facts.stored:
+        return ""
+    return "lists that workers share, give store='RUN.zarr'"
+
+
+def _boxes(facts: Facts) -> str:
+    return "boxes around rows, which Hamming distances have not" if facts.bits else ""
+
+
 METHODS = {
-    "strips": Method(search_strips, strips_seconds, strips_sizes, "each strip against all rows"),
-    "tiles": Method(search_tiles, tiles_seconds, tiles_sizes, "each pair of rows once, for both"),
+    "strips": Method(
+        search_strips, _nothing, strips_seconds, strips_sizes, "each strip against all rows"
+    ),
+    "tiles": Method(
+        search_tiles, _shared_lists, tiles_seconds, tiles_sizes, "each pair of rows once, for both"
+    ),
+    "pruned": Method(
+        search_pruned, _boxes, leaves_seconds, pruned_sizes, "leaves that are too far are skipped"
+    ),
 }
 
 
@@ -102,14 +153,15 @@ def choose(facts: Facts, method: str = "auto") -> tuple[str, str]:
     ValueError
         If ``method`` can't be used here.
     """
-    seconds = {name: known.seconds(facts) for name, known in METHODS.items()}
+    able = {name: known for name, known in METHODS.items() if not known.lacks(facts)}
     if method != "auto":
-        if seconds[method] == inf:
+        if method not in able:
             raise ValueError(
-                f"method: expected 'auto' or 'strips' for results in memory on a cluster, whose "
-                f"workers share no lists, got {method!r}: give store='RUN.zarr'"
+                f"method: expected 'auto' or one of {[*able]} here, got {method!r}, which needs "
+                f"{METHODS[method].lacks(facts)}: or leave it out"
             )
         return method, f"{METHODS[method].says}: asked for"
+    seconds = {name: known.seconds(facts) for name, known in able.items()}
     best = min(seconds, key=lambda name: seconds[name])
     name = best if seconds[best] < CLEARLY * seconds["strips"] else "strips"
     others = (f"{format_time(s)} by {o}" for o, s in seconds.items() if o != name and s < inf)

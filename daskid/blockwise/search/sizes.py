@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dask.utils import format_bytes
 
-from daskid.blockwise.search import schedule
+from daskid.blockwise.search import pruned, schedule
 from daskid.blockwise.search.plan import (
     BLOCK_BYTES,
     FOUND_BYTES,
@@ -99,6 +99,16 @@ def tiles_sizes(data: Data, machine: Machine, rows: int | None) -> Sizes:
     tasks, passes = schedule.count(ceil(n / tile), tile), schedule.passes(ceil(n / tile))
     pairs = n * (n + 1) // 2
     return Sizes(tile, block, task, tasks, pairs, passes, held + waiting, waiting)
+
+
+def pruned_sizes(data: Data, machine: Machine, rows: int | None) -> Sizes:
+    """Return what cells take; ``rows`` of a cell, where an unfinished job has them."""
+    n, features, itemsize, k, chunk_bytes = data.shape
+    cell = pruned.cell_rows(n, features, k) if rows is None else rows
+    task = pruned.task_bytes(cell, features, itemsize, k, chunk_bytes)
+    sizes = _fitted(data, machine, [(cell, BLOCK_BYTES, task)])
+    scratch = pruned.scratch_bytes(n, features, itemsize, k)
+    return Sizes(*sizes, 4 * ceil(n / cell) + 1, n * n, 2, scratch)
 
 
 def _blocks(data: Data) -> list[int]:

@@ -65,8 +65,10 @@ def knn(
     method
         How it is done, which changes no bit: ``"strips"`` compares each strip of rows with all
         rows, ``"tiles"`` each pair of rows once, which takes scratch beside a run, and
-        ``"auto"`` takes what :func:`daskid.plan` finds cheapest; an unfinished search is
-        gone on with as it was begun. Results in memory on a cluster are always found by strips.
+        ``"pruned"`` orders rows by a tree and skips leaves of it that are too far, which pays
+        where the intrinsic dimension is low. ``"auto"`` takes what is cheapest (whether
+        leaves are is tried on a few thousand rows, where the others take more than 20 seconds of a
+        core); an unfinished search is gone on with as it was begun.
     store
         A run to write to, made if there is none. Without it the result is in memory.
     overwrite

@@ -69,7 +69,7 @@ def plan(
     exclude = window(ds, rows, exclude, metric)
     rule = rule_of(ds, k, metric, exclude, "merge")
     planned, copy = plan_of(rows, rule, method)
-    if not probe:
+    if not probe or planned.method == "pruned":  # how much that skips is seen from all rows
         return planned
     shape = min(rows.shape[0], block_rows(rows.shape, 8, 1, planned.block_bytes)), rows.shape[1]
     random = np.random.default_rng(0).random

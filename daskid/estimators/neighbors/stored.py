@@ -1,6 +1,7 @@
 """A search into a run: a job that is resumed where it was killed."""
 
 import json
+from functools import partial
 from math import ceil
 from shutil import disk_usage
 from typing import Any
@@ -47,8 +48,9 @@ def into_run(
     with ledger.writing(folder):
         source = runs.reader_of(store)
         method, rows = _begun(folder, method, overwrite)
-        planned, _ = plan_of(v.read(opened, v.rows)[0], rule, method, store=store, tile_rows=rows)
         job = search.prepare(source, rule, *labels(ds, rule.exclude))
+        read = v.read(opened, v.rows)[0]
+        planned, _ = plan_of(read, rule, method, store=store, tile_rows=rows, job=job)
         # nothing is dropped for a search that can't run
         runs.clear(store, new, wanted, overwrite=overwrite)
         resumed = ledger.begin(folder, _terms(ds, described, planned), overwrite=overwrite)
@@ -111,6 +113,7 @@ def plan_of(
     *,
     store: str | None = None,
     tile_rows: int | None = None,
+    job: search.Job | None = None,
 ) -> tuple[search.Plan, Cost | None]:
     """Return the plan of a search of rows on the workers that there are, and of their copy.
 
@@ -122,6 +125,8 @@ def plan_of(
         The run, for the room on its disk.
     tile_rows
         Of an unfinished job that is gone on with.
+    job
+        The search, of whose rows some may be read to choose the method.
 
     Raises
     ------
@@ -142,6 +147,10 @@ def plan_of(
     disk = None if store is None or tile_rows is not None else disk_usage(store).free
     direct = search.is_direct(combine, rule.period.size > 0)
     cluster = pool.current_client() is not None
-    facts = search.Facts(n, d, rule.k, direct, stored=True, cluster=cluster)
+    facts = search.Facts(
+        n, d, rule.k, direct, rule.metric == "hamming", stored=True, cluster=cluster,
+        sample=None if job is None else partial(search.some_rows, job.source),
+        space=None if job is None else job.space,
+    )  # fmt: skip
     machine = search.Machine(*pool.resources(), disk)
     return search.make_plan(data, machine, facts, method, tile_rows), copy
