@@ -7,8 +7,9 @@ from pathlib import Path
 os.environ.setdefault("MPLBACKEND", "agg")
 # kernels compile once a session, not once a process; a fresh folder, as numba does not see
 # that a function called from another file has changed
-CACHE = tempfile.TemporaryDirectory(prefix="daskid-numba-")
-os.environ.update(DASKID_NUMBA_CACHE="1", NUMBA_CACHE_DIR=CACHE.name)
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share that of their controller
+    CACHE = tempfile.TemporaryDirectory(prefix="daskid-numba-")
+    os.environ.update(DASKID_NUMBA_CACHE="1", NUMBA_CACHE_DIR=CACHE.name)
 
 import dask
 import pytest
