@@ -69,6 +69,12 @@ def held(*vectors: da.Array) -> tuple[da.Array, ...]:
     return kept
 
 
+def at(values: da.Array, sample: Ints) -> Floats:
+    """Return the values, held in one chunk, of some samples: few travel, not all. Computes."""
+    few = da.map_blocks(np.take, values, indices=sample, chunks=((sample.size,),), dtype="f8")
+    return np.asarray(few.compute())
+
+
 def basins(found: Lists, g: da.Array) -> tuple[da.Array, da.Array]:
     """Return who climbs to which center, and where the basins touch. Computes all but the last.
 

@@ -69,8 +69,11 @@ def find(given: Input) -> Found:
     g = blockwise.heights(given.log_density, given.error)
     log_density, error, g = blockwise.held(given.log_density, given.error, g)
     center, border = blockwise.basins(given.lists, g)
-    center, border, log_density, error = compute(center, border, log_density, error)
-    return Found(kernels.compact(center, border, log_density, error), center, log_density)
+    center, border, log_density = compute(center, border, log_density)
+    wanted = np.concatenate([kernels.centers(center), border["sample"]])
+    few = np.full(center.size, np.nan)
+    few[wanted] = blockwise.at(error, wanted)
+    return Found(kernels.compact(center, border, log_density, few), center, log_density)
 
 
 def labels(found: Found, final: kernels.Final) -> Array:

@@ -18,7 +18,16 @@ from daskid.kernels.peaks.ascent import (
 )
 from daskid.kernels.peaks.calibration import METHODS, RANGE, calibrated
 from daskid.kernels.peaks.resampling import shifts, weights
-from daskid.kernels.peaks.tables import Final, Raw, compact, finish, merge, persistence, survivors
+from daskid.kernels.peaks.tables import (
+    Final,
+    Raw,
+    centers,
+    compact,
+    finish,
+    merge,
+    persistence,
+    survivors,
+)
 from daskid.kernels.peaks.trees import (
     averages,
     best_paths,
@@ -42,6 +51,7 @@ __all__ = [
     "best_paths",
     "borders",
     "calibrated",
+    "centers",
     "chain",
     "climb",
     "compact",

@@ -46,6 +46,11 @@ class Final(NamedTuple):
 Merged = tuple[Ints, list[dict[int, int]]]
 
 
+def centers(center: Array) -> Ints:
+    """Return the samples that are their own center."""
+    return np.flatnonzero(center == np.arange(center.size))
+
+
 def compact(center: Array, border: Array, log_density: Floats, error: Floats) -> Raw:
     """Return the tables of centers and saddles.
 
@@ -57,9 +62,9 @@ def compact(center: Array, border: Array, log_density: Floats, error: Floats) ->
         Pairs of centers and the highest border sample of each, of
         :func:`daskid.kernels.peaks.highest`.
     log_density, error
-        (n,) of all samples.
+        (n,) by sample number; only those of centers and border samples are looked at.
     """
-    sample = np.flatnonzero(center == np.arange(center.size))
+    sample = centers(center)
     saddle = border["sample"]
     pair = np.stack([border["low"], border["high"]], axis=1)
     return Raw(
