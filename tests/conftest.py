@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 BUDGETS = {
-    "cluster": 300, "estimators": 240, "kernels": 180, "datasets": 180, "cli": 180, "io": 240,
+    "cluster": 300, "estimators": 480, "kernels": 420, "datasets": 180, "cli": 180, "io": 240,
     "blockwise": 270, "page": 150,
 }  # fmt: skip
 """Seconds that the tests of a folder may take in CI, 90 where nothing is said."""

@@ -8,7 +8,6 @@ from daskid.page.markup import table
 from daskid.page.numbers import count, exact, number, plus_minus, share
 from daskid.page.results import Result, barriers, heights, joined, largest, lowest
 from daskid.page.text import foreign, one_line
-from daskid.plot.labels import with_units
 
 NAMED = 3  # the largest peaks in a sentence
 WARNED = 5  # the peaks in a warning
@@ -182,6 +181,8 @@ def peak_table(facts: Facts) -> str:
     if v.peak_support.name in facts.values:
         head.append("support")
     if places := _places(facts):
+        from daskid.plot.labels import with_units  # imports matplotlib
+
         points = facts.pictures["basins"]
         head.append(foreign(", ".join(with_units(name, points) for name in points["names"]), 60))
     out = barriers(facts)

@@ -150,7 +150,9 @@ def test_choice__of_lists_in_memory_on_a_cluster():
     facts = Facts(10**6, 784, 10, False, False, False, True)
     assert choose(facts)[0] == "strips"
     assert choose(facts._replace(cluster=False))[0] == "tiles"
-    with pytest.raises(ValueError, match=r"'auto' or one of \['strips', 'pruned'\].* got 'tiles'.* give store="):
+    with pytest.raises(
+        ValueError, match=r"'auto' or one of \['strips', 'pruned'\].* got 'tiles'.* give store="
+    ):
         choose(facts, "tiles")
 
 

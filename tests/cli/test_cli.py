@@ -16,7 +16,8 @@ from daskid.io.rows import opened
 from daskid.steps import STEPS
 
 EXPECTED_COMMANDS = {
-    "open", "open-trajectory", "analyze", "plan", "status", "show", "report", "demo", *STEPS
+    "open", "open-trajectory", "analyze", "plan", "status", "show", "report", "demo", "append",
+    *STEPS,
 }  # fmt: skip
 
 
@@ -152,7 +153,16 @@ def test_progress__json_lines_off_a_terminal(run):
 def test_options__come_from_signature_and_docstring():
     knn = command("knn", daskid.knn)
     names = {p.name for p in knn.params}
-    assert names == {"run", "k", "metric", "exclude", "duplicates", "overwrite", "scheduler"}
+    assert names == {
+        "run",
+        "k",
+        "metric",
+        "exclude",
+        "duplicates",
+        "method",
+        "overwrite",
+        "scheduler",
+    }
     assert all(p.help for p in knn.params if isinstance(p, click.Option))
     assert parameter_helps(daskid.knn)["k"].startswith("Number of neighbours")
 

@@ -81,9 +81,10 @@ def test_caution__errors_of_frames_are_too_small_unless_blocks_were_drawn(peaks_
     assert silent(still, word)
     assert not silent(apart(still, 5), word)
     frames = still.assign_coords(time=("sample", np.arange(400.0)))
-    assert "Run significance with a block" in said(frames, word)
+    assert "significance with such a block" in said(frames, word)
     assert not silent(frames.assign(replicates()), word)
     assert silent(frames.assign(replicates(block=20)), word)
+    assert silent(changed(frames, "log_density_error", parameters='{"block": 40}'), word)
 
 
 def test_caution__of_distances_that_are_no_lengths(peaks_run):
