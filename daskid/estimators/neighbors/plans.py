@@ -33,8 +33,8 @@ def plan(
     k=50 on 1,000 workers of one thread, the kernels, at what a pair takes on the machine
     that the constants of the plan were measured on, take 212 core-days: 5 hours and some more for
     rounds to end. 23,653 tasks of ten minutes or less read 18 TiB; the scratch is 370 GiB at most,
-    the memory of a worker 1.8 GiB; the scheduler and the client have 50 seconds of work with the
-    tasks, at 2 ms each.
+    the memory of a worker 1.8 GiB; the scheduler and the client have three minutes of work with
+    the tasks, at the 7 ms each that ``tests/benchmarks/scheduler.py`` measured.
 
     Parameters
     ----------
