@@ -164,6 +164,7 @@ def test_choice__never_takes_boxes_of_bits_and_probes_only_what_takes_long():
     assert choose(facts)[0] == "tiles"
     with pytest.raises(AssertionError, match="rows were read"):
         choose(facts._replace(n=10**6))
+    assert choose(facts._replace(n=10**6, cluster=True))[0] == "strips"
     with pytest.raises(ValueError, match="got 'pruned', which needs boxes around rows"):
         choose(facts._replace(bits=True), "pruned")
 

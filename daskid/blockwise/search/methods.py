@@ -93,6 +93,8 @@ def leaves_seconds(facts: Facts) -> float:
     n, features, k = facts[:3]
     if facts.sample is None or facts.space is None:
         return inf
+    if facts.cluster and not facts.stored:  # every worker would hold all rows: only if asked for
+        return inf
     if min(strips_seconds(facts), tiles_seconds(facts)) < PROBED:
         return inf
     if not facts.stored and memory_bytes(n, features, 8, k) > memory_limit():

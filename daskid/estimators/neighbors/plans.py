@@ -27,7 +27,8 @@ def plan(
 
     Nothing is read but, for the time, a block of rows on which the kernels run for two
     seconds; of rows that must be copied first not even that: random ones stand for them. On N
-    rows of D features strips cost N^2 pairs, tiles N (N + 1) / 2 and scratch beside the run.
+    rows of D features strips cost N^2 pairs, tiles N (N + 1) / 2 and scratch beside the run. What
+    leaves can skip is not known before rows are seen: a long search may take ``"pruned"`` instead.
 
     A model, not a measurement, of the largest search that is worth while: of 1e8 x 128 rows for
     k=50 on 1,000 workers of one thread, the kernels, at what a pair takes on the machine

@@ -103,7 +103,7 @@ def peaks(ds: xr.Dataset, *, z: float | str = 1.65) -> xr.Dataset:
 
     Lists are read by chunks, twice (four times where basins touch in too many places to keep,
     and once more where "calibrated" connects parts); one process holds 28 bytes a sample at
-    most, and the client, at the end, labels, densities and errors. A million samples with 50
+    most, and the client, at the end, labels and densities. A million samples with 50
     neighbors take about 5 CPU-seconds, and 3 to compile.
 
     References
