@@ -18,7 +18,8 @@ from dask.base import tokenize
 
 from daskid.typing import Array, Floats, Ints
 from daskid.variables.table import *  # noqa: F403  its names are those of this module
-from daskid.variables.table import VARIABLES, Variable, period, row, rows, trajectory, weight
+from daskid.variables.table import VARIABLES, period, row, rows, trajectory, weight
+from daskid.variables.variable import Variable as Variable
 
 APPROXIMATE = "approximate"
 """Attribute of approximate neighbors, and of all that is computed from them: their recall."""
