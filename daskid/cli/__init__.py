@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 
+from daskid.cli.clusters import cancel, certs, doctor, drive, submit
 from daskid.cli.commands import analyze, append_rows, demo, open_source, plan, report, show, status
 from daskid.cli.steps import command
 from daskid.cli.trajectory import trajectory
@@ -36,7 +37,21 @@ def cli(debug: bool) -> None:
 
 for _command in (open_source, *(command(name, step) for name, step in STEPS.items())):
     cli.add_command(_command)
-for _command in (trajectory, analyze, append_rows, plan, status, show, report, demo):
+for _command in (
+    trajectory,
+    analyze,
+    append_rows,
+    plan,
+    status,
+    show,
+    report,
+    demo,
+    submit,
+    cancel,
+    certs,
+    doctor,
+    drive,
+):
     cli.add_command(_command)
 
 

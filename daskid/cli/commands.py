@@ -10,13 +10,13 @@ import xarray as xr
 from daskid import datasets, recipes
 from daskid import variables as v
 from daskid.cli.steps import (
+    cluster_options,
     documentation,
     on_cluster,
     options,
     overwrite_option,
     parameter_helps,
     run_argument,
-    scheduler_option,
 )
 from daskid.estimators.neighbors import append
 from daskid.estimators.neighbors import plan as plan_search
@@ -86,30 +86,37 @@ def _open(source: str, run: str, overwrite: bool, **given: Any) -> None:
     click.echo(f"open: {source} opened as {run}", err=True)
 
 
-def _analyze(source: str, out: str, overwrite: bool, scheduler: str | None, **given: Any) -> None:
-    opening, keywords = _split(given)
-    with on_cluster(scheduler):
+def _analyze(source: str, out: str, overwrite: bool, **given: Any) -> None:
+    with on_cluster(given):
+        opening, keywords = _split(given)
         ds = open_rows(source, **opening)
         ds = recipes.analyze(ds, store=out, overwrite=overwrite, **keywords)
     tell(ds)
     click.echo(f"\nrun:  {out}\npage: daskid report {out}")
 
 
-def _append(run: str, source: str, scheduler: str | None, **given: Any) -> None:
-    with on_cluster(scheduler):
+def _append(run: str, source: str, **given: Any) -> None:
+    with on_cluster(given):
         append(run, open_rows(source, **given))
     click.echo(f"append: {source} added to {run}", err=True)
 
 
-def _plan(source: str, scheduler: str | None, **given: Any) -> None:
-    opening, keywords = _split(given)
-    with on_cluster(scheduler):
+def _plan(source: str, **given: Any) -> None:
+    with on_cluster(given):
+        opening, keywords = _split(given)
         ds = open_run(source) if is_run(source) else opened(source, opening, check=False)
         click.echo(str(plan_search(ds, **keywords)))
 
 
 def _status(run: str) -> None:
-    """Print which variables are there, and how far an unfinished search is."""
+    """Print which variables are there, how far an unfinished search is, and who drives it."""
+    from daskid.cluster.submit import told
+
+    driver = told(run)
+    if driver:
+        click.echo(driver)
+    if driver and not is_run(run):
+        return
     committed = record(run)["committed"]
     steps = sorted({v.VARIABLES[n].step for n in committed if n in v.VARIABLES} - {"open_rows"})
     click.echo(f"done: {', '.join(steps) or 'no step yet'}")
@@ -213,7 +220,7 @@ analyze = click.Command(
         *_source_options(),
         *options(recipes.analyze, without=("store", "overwrite")),
         overwrite_option(),
-        scheduler_option(),
+        *cluster_options(),
     ],
     short_help="Open a source and run every step.",
     help=documentation(recipes.analyze)[0],
@@ -225,7 +232,7 @@ append_rows = click.Command(
         run_argument(),
         click.Argument(["source"], metavar="NEW"),
         *_source_options(),
-        scheduler_option(),
+        *cluster_options(),
     ],
     short_help="Add rows to a run and update its neighbors.",
     help=documentation(append)[1],
@@ -237,7 +244,7 @@ plan = click.Command(
         click.Argument(["source"], metavar="SOURCE|RUN.zarr"),
         *_source_options(),
         *options(plan_search, without=("probe",)),
-        scheduler_option(),
+        *cluster_options(),
     ],
     short_help="Say what a search would do and take.",
     help="Say what a neighbor search would do and take, before it reads the data.",

@@ -20,9 +20,9 @@ def command(name: str, step: Callable[..., xr.Dataset]) -> click.Command:
     """Return the command of a step: opens the run, runs the step, saves."""
     keywords = list(inspect.signature(step).parameters)[1:]
 
-    def run(run: str, overwrite: bool, scheduler: str | None, **given: Any) -> None:
+    def run(run: str, overwrite: bool, **given: Any) -> None:
         into = {"store": run, "overwrite": overwrite} if "store" in keywords else {}
-        with on_cluster(scheduler):
+        with on_cluster(given):
             save(step(open_run(run), **given, **into), run, overwrite=overwrite)
         click.echo(f"{name}: saved to {run}", err=True)
 
@@ -34,7 +34,7 @@ def command(name: str, step: Callable[..., xr.Dataset]) -> click.Command:
             run_argument(),
             *options(step, without=RUN_KEYWORDS),
             overwrite_option(),
-            scheduler_option(),
+            *cluster_options(),
         ],
         short_help=summary,
         help=f"{summary}\n\n{body}",
@@ -102,19 +102,32 @@ def overwrite_option() -> click.Option:
     return click.Option(["--overwrite"], is_flag=True, help=text)
 
 
-def scheduler_option() -> click.Option:
-    """Return the option --scheduler."""
-    text = "Run on a cluster: the address of its scheduler, a scheduler file, or local."
-    return click.Option(["--scheduler"], metavar="ADDRESS", help=text)
+def cluster_options() -> list[click.Parameter]:
+    """Return the options that say on which cluster to run."""
+    text = (
+        "Run on a cluster: the address of its scheduler, a scheduler file, local, or a batch "
+        "system (slurm, sge, pbs, lsf), with the site's settings of dask-jobqueue."
+    )
+    return [
+        click.Option(["--scheduler"], metavar="ADDRESS", help=text),
+        click.Option(["--workers"], type=int, help="Processes of local, jobs of a batch system."),
+        click.Option(
+            ["--insecure"], is_flag=True, help="Let the scheduler of a batch system do without TLS."
+        ),
+    ]
 
 
-def on_cluster(scheduler: str | None) -> AbstractContextManager[Any]:
-    """Return a context in which the cluster's client is the current one."""
-    if scheduler is None:
+def on_cluster(given: dict[str, Any]) -> AbstractContextManager[Any]:
+    """Take the options of :func:`cluster_options`; return a context with the cluster's client."""
+    where, workers = given.pop("scheduler"), given.pop("workers")
+    insecure = given.pop("insecure")
+    if where is None:
+        if workers is not None:
+            raise click.UsageError("--workers needs --scheduler, e.g. --scheduler local")
         return nullcontext()
     from daskid.cluster import connect
 
-    return connect(scheduler)
+    return connect(where, workers=workers, insecure=insecure)
 
 
 def documentation(function: Callable[..., Any]) -> tuple[str, str]:
