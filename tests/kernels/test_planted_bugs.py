@@ -60,8 +60,20 @@ def periodic():
     return dataset(x, period=[6.0, 0.0]), 3, {}
 
 
+def curved():
+    # few coordinates say almost all
+    latent = np.random.default_rng(0).standard_normal((90, 2))
+    return dataset(np.tanh(latent @ np.random.default_rng(1).standard_normal((2, 130)))), 3, {}
+
+
+def noisy():
+    # few coordinates say almost nothing
+    return dataset(np.random.default_rng(0).standard_normal((90, 130))), 3, {}
+
+
 CASES = {
-    f.__name__: f for f in (ties, clusters, frames, angles, directions, bits, corners, periodic)
+    f.__name__: f
+    for f in (ties, clusters, frames, angles, directions, bits, corners, periodic, curved, noisy)
 }
 
 
@@ -129,11 +141,17 @@ MUTATIONS = [
     ("bits", "bits", "x[word] ^ others[j]", "x[word] & others[j]"),
     ("bits", "bits", "weight[word] != weight[word + 1]", "weight[word] == weight[word + 1]"),
     ("bits", "forms", "np.unique(weight[weight > 0])", "np.unique(weight[weight > 1])"),
+    # few coordinates: ceilings that are too low, wrong rows, candidates that ran out
+    ("noisy", "neighbors.merge", "* stretch + error", "* stretch / 1e3 + error"),
+    ("curved", "neighbors.merge", "where[c] = y_order[which[c]]", "where[c] = which[c]"),
+    ("noisy", "neighbors.merge", "if first == n and ceiling > limits[row]", "if False"),
+    ("curved", "neighbors.projected", "order=rows[order])", "order=order[::-1])"),
     ("periodic", "neighbors.direct", "j = order[column[i, c]]", "j = column[i, c]"),
 ]
 LOADED = [
     "forms", "metrics", "locations", "selection", "lists", "bits", "neighbors.given",
-    "neighbors.panels", "neighbors.pairs", "neighbors.merge", "neighbors.direct", "neighbors",
+    "neighbors.panels", "neighbors.pairs", "neighbors.merge", "neighbors.direct",
+    "neighbors.pilot", "neighbors.projected", "neighbors",
 ]  # fmt: skip
 LOW_RANK = "selection", "k * share + 4 * np.sqrt(k * share * (1 - share)) + 4", "k * share / 2 + 1"
 
@@ -161,6 +179,10 @@ def plain(monkeypatch):
                 monkeypatch.setattr(kernels, name, loaded[name])
         # integers that overflow are a warning in plain Python
         loaded["locations"].mix_rows = locations.mix_rows
+        # few rows are seen in few coordinates, too
+        vars(loaded["neighbors.projected"]).update(LEAST_FEATURES=130, LEAST_WORK=0)
+        few = {"LEAST_ROWS": 3, "SHARE": 1, "CHOICES": (1, 2), "CLEARLY": np.inf}
+        vars(loaded["neighbors.pilot"]).update(few)
         loaded["bits"].ROOM, loaded["neighbors.pairs"].SPARE = 4, 1
         for user in [m for n, m in sys.modules.items() if n.startswith("daskid.blockwise.")]:
             for name, value in list(vars(user).items()):

@@ -1,7 +1,8 @@
 """The k nearest locations of rows, exact, block of rows against block of rows.
 
 Candidates are selected by bounds of reduced distances (register tiles of products or
-differences, or direct sums), then their distances are computed by differences in float64.
+differences, or direct sums; of many features first those in few coordinates), then their
+distances are computed by differences in float64.
 Lists are sorted by distance, then by location; free slots hold ``(inf, -1)``: the
 result does not depend on the order, size or number of blocks.
 """
@@ -24,6 +25,11 @@ from daskid.kernels.neighbors.given import (
 from daskid.kernels.neighbors.merge import compare_all, merge_near
 from daskid.kernels.neighbors.pairs import Near, nobody_near, nothing_near, sweep
 from daskid.kernels.neighbors.panels import Bounds, Panels, bounds_of, panels_of
+from daskid.kernels.neighbors.projected import (
+    projection_of,
+    update_pair_projected,
+    update_projected,
+)
 from daskid.typing import Floats, Ints
 
 __all__ = [
@@ -61,7 +67,13 @@ def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
             *lists, x.rows, x.who, columns, y.who, space.weight, space.scale, space.exclude
         )
         return
-    _update_part(lists, x, np.arange(x.rows.shape[0]), y, space, _first_bounds(x, space))
+    first, left = _first_bounds(x, space), np.arange(x.rows.shape[0])
+    if first is not None:
+        k, step = lists.distance.shape[1], part_rows(x.rows.shape[1])
+        seen = projection_of(x, y, space, k, step, both=False)
+        if seen is not None:
+            left = update_projected(lists, x, y, space, seen)
+    _update_part(lists, x, left, y, space, first)
 
 
 def update_pair(x_lists: Lists, y_lists: Lists, x: Block, y: Block, space: Space) -> None:
@@ -76,6 +88,12 @@ def update_pair(x_lists: Lists, y_lists: Lists, x: Block, y: Block, space: Space
         update(y_lists, y, x, space)
         return
     k = x_lists.distance.shape[1]
+    seen = projection_of(x, y, space, k, part_rows(x.rows.shape[1]), both=True)
+    if seen is not None:
+        x_left, y_left = update_pair_projected(x_lists, y_lists, x, y, space, seen)
+        _update_part(x_lists, x, x_left, y, space, first)
+        _update_part(y_lists, y, y_left, x, space, first)
+        return
     a, b = (panels_of(z, space, np.float32, first, np.arange(z.rows.shape[0])) for z in (x, y))
     x_near = nothing_near(a, k, _limits(x_lists, a, space), b.order.size)
     y_near = nothing_near(b, k, _limits(y_lists, b, space), a.order.size)
@@ -93,6 +111,11 @@ def update_self(lists: Lists, x: Block, space: Space) -> None:
         update(lists, x, x, space)
         return
     k, everyone = lists.distance.shape[1], np.arange(x.rows.shape[0])
+    seen = projection_of(x, x, space, k, part_rows(x.rows.shape[1]), both=True)
+    if seen is not None:
+        left, _ = update_pair_projected(lists, lists, x, x, space, seen)
+        _update_part(lists, x, left, x, space, first)
+        return
     panels = panels_of(x, space, np.float32, first, everyone)
     near = nothing_near(panels, k, _limits(lists, panels, space), everyone.size)
     sweep(panels, panels, near, near, first, k, space.exclude)

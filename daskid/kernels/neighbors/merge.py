@@ -10,6 +10,11 @@ from daskid.kernels.neighbors.pairs import SPARE, Near, lower_limit
 from daskid.kernels.neighbors.panels import Panels
 from daskid.typing import Array, Floats, Ints
 
+LEAST_AT_ONCE = 8
+"""Distances that are computed at a time, at the least."""
+SAME_ROOT = 1 + 4 * float(np.finfo("f8").eps)
+"""Squares of up to so many times a square have the same root."""
+
 
 @jit
 def merge_near(
@@ -66,6 +71,93 @@ def merge_near(
         sorted_lists.merge_entries(
             distance[i], location[i], values[:n], where[:n], spare, spare_where
         )
+
+
+@jit
+def merge_in_turn(
+    distance: Floats, location: Ints, turn: Ints, order: Ints, near: Near, error: Floats,
+    worst: float, stretch: float, x_rows: Array, y: Panels, y_rows: Array, combine: int,
+    period: Floats, weight: Floats, reach: Floats,
+) -> None:  # fmt: skip
+    """Compute distances in the order of their bounds, and merge them into the lists.
+
+    Parameters
+    ----------
+    distance, location
+        (N, k) lists of the block, updated in place but for rows that are left to do.
+    turn, order
+        Which rows come first, and where in the block they are.
+    near, error, worst, stretch
+        Their candidates, by the squared distances of coordinates: no further than ``stretch``
+        times distances, plus the ``error`` (n,) of the row and the ``worst`` of the others.
+    x_rows, y, y_rows, combine, period, weight
+        As in :func:`merge_near`.
+    reach
+        (n,) of -1; of rows that are left to do, the reduced distance that neighbors are within.
+    """
+    limits, bound, positions, held, _, _, _, _ = near
+    y_order, y_who = y.order, y.who
+    k, most = location.shape[1], positions.shape[1]
+    low, which = np.empty(most), np.empty(most, np.int64)
+    values, where, lanes = np.empty(most), np.empty(most, np.int64), np.empty(LANES)
+    spare, spare_where = np.empty(most), np.empty(most, np.int64)
+    own, own_where = np.empty(k), np.empty(k, np.int64)
+    for row in turn:
+        n, i, off = held[row], order[row], error[row] + worst
+        if n < 0:
+            reach[row] = np.inf
+            continue
+        for c in range(n):
+            low[c], which[c] = bound[row, c], positions[row, c]
+        sorted_lists.sort_entries(low[:n], which[:n], spare, spare_where)
+        put_list(distance[i], location[i], own, own_where)
+        first, size = 0, max(k, LEAST_AT_ONCE)
+        ceiling = ceiling_of(own[k - 1], combine, stretch, off)
+        while first < n and low[first] <= ceiling:
+            stop = up_to_ceiling(low, first, min(n, first + size), ceiling)
+            for c in range(first, stop):
+                where[c] = y_order[which[c]]
+            some, places = values[first:stop], where[first:stop]
+            distances_to(x_rows, i, y_rows, places, combine, period, weight, lanes, some)
+            for c in range(first, stop):
+                where[c] = y_who[0, which[c]]
+            sorted_lists.sort_entries(some, places, spare, spare_where)
+            sorted_lists.merge_entries(own, own_where, some, places, spare, spare_where)
+            ceiling = ceiling_of(own[k - 1], combine, stretch, off)
+            first, size = stop, max(k // 4, LEAST_AT_ONCE)
+        if first == n and ceiling > limits[row]:
+            reach[row] = reduced_of(own[k - 1], combine)
+        else:
+            put_list(own, own_where, distance[i], location[i])
+
+
+@inlined
+def put_list(distance: Floats, location: Ints, to: Floats, to_location: Ints) -> None:
+    """Copy a list."""
+    for c in range(distance.size):
+        to[c], to_location[c] = distance[c], location[c]
+
+
+@inlined
+def up_to_ceiling(low: Floats, first: int, last: int, ceiling: float) -> int:
+    """Return where, between two places of sorted bounds, those above a ceiling begin."""
+    stop = first + 1
+    while stop < last and low[stop] <= ceiling:
+        stop += 1
+    return stop
+
+
+@inlined
+def reduced_of(distance: float, combine: int) -> float:
+    """Return what :func:`daskid.kernels.metrics.largest_reduced` does."""
+    return distance * distance * SAME_ROOT if combine == SQUARE else 2 * distance
+
+
+@inlined
+def ceiling_of(distance: float, combine: int, stretch: float, error: float) -> float:
+    """Return what the squared distance of coordinates does not exceed."""
+    root = np.sqrt(reduced_of(distance, combine)) * stretch + error
+    return float(root * root * (1 + 1e-12))
 
 
 @inlined

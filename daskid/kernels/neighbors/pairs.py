@@ -112,28 +112,10 @@ def sweep(
 
 @jit
 def compare_panels(
-    x: Array,
-    y: Array,
-    features: int,
-    x_add: Array,
-    y_add: Array,
-    x_who: Ints,
-    y_who: Ints,
-    x_near: Near,
-    y_near: Near,
-    form: int,
-    factor: float,
-    growth: float,
-    k: int,
-    exclude: int,
-    same: bool,
-    group: int,
-    row: Array,
-    column: Array,
-    value: Array,
-    low: Array,
-    masks: Array,
-) -> None:
+    x: Array, y: Array, features: int, x_add: Array, y_add: Array, x_who: Ints, y_who: Ints,
+    x_near: Near, y_near: Near, form: int, factor: float, growth: float, k: int, exclude: int,
+    same: bool, group: int, row: Array, column: Array, value: Array, low: Array, masks: Array,
+) -> None:  # fmt: skip
     """Compare panels with panels; with themselves and those behind them, if both are the same.
 
     Parameters

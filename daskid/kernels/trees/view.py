@@ -1,14 +1,13 @@
 """How bounds see rows: as they are, or in a few coordinates that never exceed distances.
 
-Few coordinates are principal axes, and the length of what is left over:
-``|Px - Py|^2 + (|Rx| - |Ry|)^2 <= |x - y|^2``. What rounding adds is counted: the errors of
-coordinates are relative to the lengths of rows, and enter every bound.
+Few coordinates are those of :mod:`daskid.kernels.axes`; their errors enter every bound.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from daskid.kernels.axes import U, V, along, lost, principal_axes, stretch
 from daskid.kernels.metrics import HALF_SQUARE
 from daskid.kernels.neighbors import Space
 from daskid.typing import Array, Floats
@@ -20,12 +19,10 @@ ALL_UP_TO = 24
 """Up to so many features, coordinates are rotated rows: nothing is left over."""
 MOST_AXES, UNSEEN = 31, 0.005
 """Coordinates at the most, or fewer where they leave so small a share of the variance out."""
-SAMPLE, QUERIES, ITERATIONS = 1024, 128, 3
+SAMPLE, QUERIES = 1024, 128
 SMALL_LEAF, LEAF = 64, 128
 ROUGH = 0.01
 """Errors in float32 beyond this share of a distance to a neighbor call for float64."""
-U, V = float(np.finfo("f4").eps) / 2, float(np.finfo("f8").eps) / 2
-PART_BYTES = 8 << 20
 
 
 class Rule(NamedTuple):
@@ -83,37 +80,24 @@ def view_of(sample: Array, space: Space) -> View:
     few = sample[:: -(-sample.shape[0] // SAMPLE)]
     y = (few.astype("f8") - space.center) * factor
     axes = _axes(y)
-    p = axes.shape[1]
-    bent = float(np.linalg.norm(axes.T @ axes - np.eye(p))) + p * (d + 2) * V
-    lost = 4 * np.sqrt(p) * (d + 16) * V + 2 * bent
-    if p < d:
-        lost += np.sqrt(2.2 * bent + 4 * (1 + np.sqrt(p)) * (d + 16) * V)
-    stretch = 1 + 4 * (d + 64) * V
+    error, rounding = lost(axes), 1 + 2 * (axes.shape[1] + 16) * U
     view = View(
-        Rule(combine, period, weight, exclude, False, space.scale, stretch, 1 + 2 * (p + 16) * U),
-        axes, space.center, factor, 4 * U + lost, "f4", LEAF,
+        Rule(combine, period, weight, exclude, False, space.scale, stretch(d), rounding),
+        axes, space.center, factor, 4 * U + error, "f4", LEAF,
     )  # fmt: skip
     if _is_rough(few, view):
-        return view._replace(error=4 * V + lost, dtype="f8")
+        return view._replace(error=4 * V + error, dtype="f8")
     return view
 
 
 def _axes(y: Floats) -> Floats:
     """Return orthonormal (d, p) axes, about the principal ones of (m, d) centered rows."""
     d = y.shape[1]
-    most = d if d <= ALL_UP_TO else MOST_AXES
-    width = min(d, most + 8)
-    axes: Floats = np.random.default_rng(0).standard_normal((d, width))
-    for _ in range(ITERATIONS):
-        axes, _ = np.linalg.qr(y.T @ (y @ axes) if y.any() else axes)
-    seen = y @ axes
-    variance, turn = np.linalg.eigh(seen.T @ seen)
-    variance, axes = variance[::-1], axes @ turn[:, ::-1]
     if d <= ALL_UP_TO:
-        return axes
-    left = 1 - np.cumsum(variance) / max(float((y * y).sum()), 1e-300)
+        return principal_axes(y, d)[0]
+    axes, left = principal_axes(y, MOST_AXES)
     fits = [p for p in (7, 11, 15, 19, 23, 27) if left[p - 1] < UNSEEN]
-    return np.ascontiguousarray(axes[:, : fits[0] if fits else most])
+    return np.ascontiguousarray(axes[:, : fits[0]]) if fits else axes
 
 
 def _is_rough(sample: Array, view: View) -> bool:
@@ -130,19 +114,6 @@ def _is_rough(sample: Array, view: View) -> bool:
 
 def coordinates(rows: Array, view: View) -> tuple[Array, Floats]:
     """Return the (n, q) coordinates of rows, and the lengths (n,) that their errors go with."""
-    n, d = rows.shape
     if view.rule.exact:
-        return rows.astype("f8", copy=False), np.zeros(n)
-    p = view.axes.shape[1]
-    points, length = np.empty((n, p + (p < d)), view.dtype), np.empty(n)
-    step = max(1, PART_BYTES // (8 * d))
-    for a in range(0, n, step):
-        y = (rows[a : a + step] - view.center) * view.factor
-        seen = y @ view.axes
-        points[a : a + step, :p] = seen
-        square = np.einsum("ij,ij->i", y, y)
-        length[a : a + step] = np.sqrt(square) + 1e-37
-        if p < d:
-            left = square - np.einsum("ij,ij->i", seen, seen)
-            points[a : a + step, p] = np.sqrt(np.maximum(left, 0.0))
-    return points, length
+        return rows.astype("f8", copy=False), np.zeros(rows.shape[0])
+    return along(rows, view.axes, view.center, view.factor, view.dtype)

@@ -176,11 +176,10 @@ def visit(
 
 @jit
 def compare(
-    distance: Floats, location: Ints, start: int, size: int, own: Array, seen: Array,
-    x: Array, x_who: Ints, x_first: int, y: Array, y_who: Ints, y_first: int, full: int,
-    error: float, rule: Rule, limit: Floats, reach: Floats, value: Floats,
-    place: Ints, held: Ints, bound: Array, tables: Array, point: Array, lanes: Floats,
-    found: Ints, counts: Ints,
+    distance: Floats, location: Ints, start: int, size: int, own: Array, seen: Array, x: Array,
+    x_who: Ints, x_first: int, y: Array, y_who: Ints, y_first: int, full: int, error: float,
+    rule: Rule, limit: Floats, reach: Floats, value: Floats, place: Ints, held: Ints,
+    bound: Array, tables: Array, point: Array, lanes: Floats, found: Ints, counts: Ints,
 ) -> None:  # fmt: skip
     """Enter what rows see in a leaf within reach; ``bound`` says which rows may see anything.
 
@@ -202,25 +201,20 @@ def compare(
             squares_to_point(point, seen, near)
         above, i = -np.inf, start + j
         while above < ceiling:
-            top = ceiling
-            if top == np.inf and above == -np.inf and not rule.exact and full > k + 1:
-                top = kth_bound(near, full, k + 1, np.inf)  # likely to be nearest: those first
-            hits = within(near, above, raised(top, near), found)
-            for h in range(hits):
+            soon = above == -np.inf and ceiling == np.inf and not rule.exact and full > k + 1
+            top = kth_bound(near, full, k + 1, np.inf) if soon else ceiling  # the nearest first
+            for h in range(within(near, above, raised(top, near), found)):
                 c = y_first + found[h]
                 if no_neighbor(x_who, x_first + j, y_who, c, exclude):
                     continue
                 counts[1] += 1
-                if rule.exact:
-                    reduced = float(near[found[h]])
-                else:
-                    reduced = reduced_distance(
-                        x[x_first + j], y[c], combine, period, weights, lanes
-                    )
+                reduced = float(near[found[h]]) if rule.exact else reduced_distance(
+                    x[x_first + j], y[c], combine, period, weights, lanes
+                )  # fmt: skip
                 if reduced <= limit[j]:
                     enter(
-                        distance, location, i, j, reduced, y_who[0, c], combine,
-                        limit, value, place, held,
+                        distance, location, i, j, reduced, y_who[0, c], combine, limit, value,
+                        place, held,
                     )  # fmt: skip
             above = raised(top, near)
             reach[j] = reach_of(limit[j], rule)
