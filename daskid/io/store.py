@@ -147,9 +147,13 @@ def open_grown(store: str | Path) -> xr.Dataset:
 
 
 def _opened(path: str, record: dict[str, Any], reader: storage.RowReader) -> xr.Dataset:
-    hidden = {*run.arrays(path), *record["lost"]} - set(record["committed"])
-    if hidden:
-        log.warning("%s: left out, unfinished or damaged: %s", path, ", ".join(sorted(hidden)))
+    unfinished = {*run.arrays(path)} - set(record["committed"])
+    for names, words in (
+        (record["lost"], "damaged or missing, run their step again"),
+        (unfinished - set(record["lost"]), "not finished yet, their step goes on where it was"),
+    ):
+        if names:
+            log.warning("%s: not shown, as they are %s: %s", path, words, ", ".join(sorted(names)))
     attrs = record["rows_attrs"] if record["source"] else run.arrays(path)["rows"]
     rows = xr.Variable(v.rows.dims, at_rest.lazy_rows(reader, record["identity"]), attrs)
     variables = _variables(path, record) | {"rows": at_rest.marked(rows, record["rows"])}

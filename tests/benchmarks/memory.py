@@ -108,7 +108,7 @@ def main():
     parser.add_argument("--limit", type=parse_bytes, default=parse_bytes("600MB"))
     parser.add_argument("--folder")
     parser.add_argument("--format", choices=["zarr", "npy"], default="zarr")
-    parser.add_argument("--method", choices=["auto", "strips", "tiles"], default="auto")
+    parser.add_argument("--method", choices=["auto", "strips", "tiles", "pruned"], default="auto")
     given = vars(parser.parse_args())
     with tempfile.TemporaryDirectory(dir=given.pop("folder")) as folder:
         planned, watch, seconds, out, path = measure(folder, **given)

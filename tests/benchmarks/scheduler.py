@@ -5,7 +5,11 @@
 Tasks carry what those of a search carry (the reader of the rows, how they are compared, the
 tiling) and return a number; a few are in flight at a time, as in a search. Printed are CPU
 milliseconds a task of the process in which scheduler, client and nannies run, of the workers,
-bytes that a task sends (pickled), and bytes by which that process grows a task.
+bytes that a task sends (pickled), and bytes by which that process grows a task. What the same
+processes take while nothing runs (heartbeats) is measured before and left out. Tasks run in parts
+of a thousand: the median of the parts, and the least, as others on the machine make CPU time
+dearer. Last, the largest search that is worth while, 1e8 x 128 on 1,000 workers, by the plan, and
+what its tasks would take here.
 """
 
 import argparse
@@ -20,13 +24,15 @@ import numpy as np
 import psutil
 
 import daskid
-from daskid.blockwise.search import Target, pool
+from daskid.blockwise.search import Data, Facts, Machine, Target, make_plan, pool
+from daskid.blockwise.search.methods import tiles_seconds
 from daskid.blockwise.search.schedule import Work
 from daskid.blockwise.search.tiles import Given
 from daskid.kernels.neighbors import Space
 from daskid.storage.rows import recall
 
 NONE = np.zeros(0)
+PART, REST_SECONDS = 1000, 6.0
 
 
 def nothing(source, location, frame, trajectory, given, task, work, version):
@@ -50,21 +56,40 @@ def cpu(process):
     return times.user + times.system
 
 
+def spent(processes):
+    """Return CPU seconds of some groups of processes, and the time."""
+    return np.array([*(sum(map(cpu, group)) for group in processes), time.monotonic()])
+
+
 def measure(client, given, tasks):
-    """Return CPU seconds here and on the workers, wall seconds, and bytes grown here."""
-    here = psutil.Process()
-    workers = [psutil.Process(pid) for pid in client.run(os.getpid).values()]
+    """Return what a second of rest takes, what parts take a task beside it, and bytes grown."""
+    here = [psutil.Process()]
+    every = here, [psutil.Process(pid) for pid in client.run(os.getpid).values()]
     list(pool.run(nothing, [(*given, i, Work(i, 1, 3), 0) for i in range(200)]))
-    before = cpu(here), sum(map(cpu, workers)), time.monotonic(), here.memory_info().rss
-    todo = ((*given, i, Work(i, 1, 3), 0) for i in range(tasks))
-    assert sum(1 for _ in pool.run(nothing, todo)) == tasks
-    after = cpu(here), sum(map(cpu, workers)), time.monotonic(), here.memory_info().rss
-    return [b - a for a, b in zip(before, after, strict=True)]
+    time.sleep(REST_SECONDS / 2)
+    before = spent(every)
+    time.sleep(REST_SECONDS)
+    *rest, seconds = spent(every) - before
+    rest, parts, grown = np.array(rest) / seconds, [], here[0].memory_info().rss
+    for start in range(0, tasks, PART):
+        stop, before = min(start + PART, tasks), spent(every)
+        todo = ((*given, i, Work(i, 1, 3), 0) for i in range(start, stop))
+        assert sum(1 for _ in pool.run(nothing, todo)) == stop - start
+        *took, seconds = spent(every) - before
+        parts.append([*(took - rest * seconds), seconds] / np.float64(stop - start))
+    return rest, np.array(parts), here[0].memory_info().rss - grown
+
+
+def largest():
+    """Return the plan of 1e8 x 128 for k=50 on 1,000 workers of one thread and 4 GB each."""
+    facts = Facts(10**8, 128, 50, False, False, True, True)
+    data = Data(10**8, 128, 4, 50, 8 << 20, 1)
+    return make_plan(data, Machine(1000, 1, 4 * 10**9), facts), tiles_seconds(facts)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", type=int, default=20_000)
+    parser.add_argument("--tasks", type=int, default=3000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--features", type=int, default=128)
     given = parser.parse_args()
@@ -74,17 +99,24 @@ def main():
         daskid.connect("local", workers=given.workers) as client,
     ):
         carried = arguments(folder, given.features)
-        here, there, wall, grown = measure(client, carried, given.tasks)
+        rest, parts, grown = measure(client, carried, given.tasks)
     sent = len(pickle.dumps((nothing, *carried, 0, Work(0, 1, 3), 0)))
+    (here, there, wall), (least, *_) = 1e3 * np.median(parts, axis=0), 1e3 * parts.min(axis=0)
+    planned, seconds = largest()
     for name, value in (
         ("tasks", f"{given.tasks:,}"),
-        ("scheduler and client, CPU ms a task", f"{1e3 * here / given.tasks:.2f}"),
-        ("workers, CPU ms a task", f"{1e3 * there / given.tasks:.2f}"),
-        ("wall s", f"{wall:.1f}"),
+        ("at rest, CPU ms a second, here / workers", "{:.0f} / {:.0f}".format(*1e3 * rest)),
+        ("scheduler and client, CPU ms a task", f"{here:.2f} (least {least:.2f})"),
+        ("workers, CPU ms a task", f"{there:.2f}"),
+        ("wall ms a task", f"{wall:.1f}"),
         ("sent, bytes a task", f"{sent:,}"),
         ("grown, bytes a task", f"{grown / given.tasks:,.0f}"),
+        ("1e8 x 128: tasks, core-days", f"{planned.tasks:,}, {seconds / 86_400:.0f}"),
+        ("of the scheduler and client, minutes", f"{planned.tasks * here / 6e4:.1f}"),
+        ("hours on 1,000 workers", f"{seconds / 3.6e6:.1f}"),
     ):
-        print(f"{name:<40}{value:>12}")
+        print(f"{name:<42}{value:>20}")
+    print(planned)
 
 
 if __name__ == "__main__":

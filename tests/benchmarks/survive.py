@@ -77,7 +77,7 @@ def kill_once(place, number, victim, moments, method):
     file = place.folder / "scheduler.json"
     cluster = Cluster(place, file)
     driver = drive(place, run, file, method)
-    stage = {"strips": "", "tiles": "found"}[method]
+    stage = {"strips": "", "tiles": "found", "pruned": "found"}[method]
     after = moments.randrange(place.tiles - SPARED) if method == "strips" else moments.randrange(4)
     moment = moments.uniform(0, LATEST)
     wait_until(lambda: every_try(folder_of(run)), driver)
@@ -110,7 +110,7 @@ def main():
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--samples", type=int, default=60_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--method", choices=["strips", "tiles"], default="tiles")
+    parser.add_argument("--method", choices=["strips", "tiles", "pruned"], default="tiles")
     given = parser.parse_args()
     moments = random.Random(given.seed)
     form = "{:>3} {:<10}{:>14}{:>11}  {:<18}{:<10}{:>12}{:>10}"

@@ -362,3 +362,27 @@ def test_pool__holds_few_tasks(monkeypatch):
     with dask.config.set(scheduler="threads", num_workers=2):
         assert len(list(pool.run(abs, [(i,) for i in range(100)]))) == 100
     assert max(waiting) == pool.WINDOW * 2
+
+
+def test_pool__sends_many_tasks_at_a_time_to_workers_and_holds_few(client, monkeypatch):
+    sent, taken, found = [], 0, {}
+    sound = type(client).map
+
+    def count(self, function, *iterables, **options):
+        sent.append(len(iterables[0]))
+        return sound(self, function, *iterables, **options)
+
+    def tasks():
+        nonlocal taken
+        for i in range(100):
+            taken += 1
+            assert taken - len(found) <= 2 * pool.SENT * 2  # those that are done, not yet seen
+            yield (i, 7)
+
+    monkeypatch.setattr(type(client), "map", count)
+    with dask.config.set(scheduler=None):
+        for i, result in pool.run(divmod, tasks()):
+            found[i] = result
+    assert found == {i: divmod(i, 7) for i in range(100)}
+    assert sent[0] == pool.SENT * 2
+    assert min(sent[1:-1]) >= (pool.SENT - pool.REFILLED) * 2

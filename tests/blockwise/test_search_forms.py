@@ -144,9 +144,21 @@ def test_probe__of_every_metric(monkeypatch):
     x = np.random.default_rng(0).integers(0, 2, (200, 9)) * 2 - 1
     for metric in job.METRICS:
         for method in ("strips", "tiles"):
-            assert job.probe(x, rule(5, metric), method) > 1e3
+            assert 0 < job.probe(x, rule(5, metric), method, 200) < np.inf
     with pytest.raises(ValueError, match="period: expected none for metric='hamming'"):
-        job.probe(x, rule(5, "hamming", period=[9.0] * 9), "strips")
+        job.probe(x, rule(5, "hamming", period=[9.0] * 9), "strips", 200)
+
+
+def test_probe__counts_pairs_and_entries(monkeypatch):
+    monkeypatch.setattr(job, "seconds_of", lambda *_, once: (1e-9, 1e-7))
+    x = np.random.default_rng(0).random((50, 2))
+    entered = 10**6 * 5 * (1 + np.log(10**6 / 5))
+    got = {
+        method: job.probe(x, rule(5, "euclidean"), method, 10**6) for method in ("strips", "tiles")
+    }
+    assert got["strips"] == pytest.approx(1e3 + 1e-7 * entered)
+    assert got["tiles"] == pytest.approx(5e2 + 2e-7 * entered, rel=1e-5)
+    assert probe.entries(3, 4, 5) == 12
 
 
 NAN = np.array([[0.0, 1], [np.nan, 2], [3, np.inf], [4, 5]])

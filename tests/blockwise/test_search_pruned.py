@@ -141,6 +141,59 @@ def test_damaged_pieces__are_made_again(tmp_path, stage):
     check(lists_of(target, len(x)), search_strips(made, STRIPS))
 
 
+def skewed(kind, n=1500):
+    """Rows of very uneven density, or many that are equal."""
+    rng = np.random.default_rng(3)
+    if kind == "copies":
+        return rng.standard_normal((12, 3))[rng.choice(12, n, p=[0.6] + [0.4 / 11] * 11)]
+    dense = 1e-6 * rng.standard_normal((n // 2, 12))
+    return np.concatenate([dense, 1e3 * rng.standard_normal((n - n // 2, 12))])[rng.permutation(n)]
+
+
+@pytest.mark.parametrize("merge", [True, False])
+@pytest.mark.parametrize("kind", ["copies", "clusters"])
+def test_cells__are_no_larger_than_planned_whatever_the_data(tmp_path, monkeypatch, kind, merge):
+    x, k = skewed(kind), 8
+    made = job.prepare(MemoryRows(x), job.Rule(k, "euclidean", NONE, NONE, 0, merge), None, None)
+    target, sizes, cut = target_of(tmp_path, len(x), k, 100), {}, set()
+    sound = pruned_cells._write
+
+    def measured(given, stage, number, found):
+        sizes.setdefault(stage, []).extend(
+            len(arrays[0]) for piece, arrays in found.items() if piece >= 0
+        )
+        if stage == "sorted":
+            cut.update(piece for piece in found if piece >= 0)
+        if stage == "cells":
+            sizes["rows"] = [*sizes.get("rows", []), len(found[pruned_cells.ROWS][0])]
+        sound(given, stage, number, found)
+
+    monkeypatch.setattr(pruned_cells, "_write", measured)
+    monkeypatch.setattr(pruned_cells, "SAMPLED", 2)
+    pruned_cells.search_cells(made, Means(target, 100, 1 << 20))
+    check(lists_of(target, len(x)), search_strips(made, STRIPS))
+    assert sum(sizes["rows"]) == made.locations
+    assert max(sizes["rows"]) <= pruned.UNEVEN * 100
+    assert max(sizes["found"]) <= 100
+    if not merge or kind == "clusters":
+        assert len(sizes["rows"]) > len(cut)  # some were too large, and dealt out
+
+
+def test_rows_in_memory__that_do_not_fit_are_refused(monkeypatch):
+    made = prepared(rows_of("curved"), 5)
+    need = pruned.memory_bytes(900, 40, 4, 5)
+    with dask.config.set({"daskid.memory": need}):
+        pruned.search_leaves(made, STRIPS)
+    with (
+        dask.config.set({"daskid.memory": need - 1}),
+        pytest.raises(MemoryError, match=r"by method='pruned' in at most .*, got .*: search into"),
+    ):
+        pruned.search_leaves(made, STRIPS)
+    monkeypatch.setattr(pruned.pool, "resources", lambda: (2, 1, pruned.IMPORTS_BYTES))
+    with pytest.raises(MemoryError, match="in at most 0 B, got"):  # of a worker
+        pruned.search_leaves(made, STRIPS)
+
+
 def test_row_in_no_cell__is_an_error(tmp_path, monkeypatch):
     x = rows_of("curved", 600)
     made = prepared(x, 5)
@@ -149,7 +202,7 @@ def test_row_in_no_cell__is_an_error(tmp_path, monkeypatch):
 
     def lossy(given, stage, number, found):
         if stage == "sorted" and number == 1:
-            found = {c: (r[1:], w[:, 1:]) for c, (r, w) in found.items()}
+            found = {c: (x, y) if c < 0 else (x[1:], y[:, 1:]) for c, (x, y) in found.items()}
         sound(given, stage, number, found)
 
     monkeypatch.setattr(pruned_cells, "_write", lossy)
@@ -173,4 +226,3 @@ def test_pruned_seconds__is_infinite_where_nothing_may_be_read():
     assert pruned.pruned_seconds(None, space, 2, 1000) == np.inf
     sample = np.random.default_rng(0).random((1500, 2))
     assert 0 < pruned.pruned_seconds(sample, space, 2, 10**6) < 3600
-    assert pruned.pruned_seconds(sample, space._replace(combine=4), 2, 1000) == np.inf

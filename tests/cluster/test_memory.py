@@ -6,7 +6,9 @@ import pytest
 from benchmarks.memory import measure, worst
 
 
-@pytest.mark.parametrize(("format", "method"), [("zarr", "tiles"), ("npy", "strips")])
+@pytest.mark.parametrize(
+    ("format", "method"), [("zarr", "tiles"), ("npy", "strips"), ("zarr", "pruned")]
+)
 def test_peak__is_within_the_plan(tmp_path, format, method):
     shape = {"samples": 3000, "features": 8000, "dimension": 10, "k": 50, "limit": 10**9}
     with dask.config.set(scheduler=None):

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import dask
 import numpy as np
@@ -107,10 +108,17 @@ def test_driver_killed__resumes_with_the_same_bits(place, run):
     assert place.same_bits(run)
 
 
-def test_driver_of_tiles_killed__resumes_with_the_same_bits(place, run):
+STAGES = {
+    "tiles": (("lists-0", 2), ("found", 3), ("", 1)),
+    "pruned": (("sorted", 3), ("cells", 2), ("found", 3)),
+}
+
+
+@pytest.mark.parametrize("method", STAGES)
+def test_driver_killed_in_each_stage__resumes_with_the_same_bits(place, run, method):
     counts = []
-    for stage, least in (("lists-0", 2), ("found", 3), ("", 1)):
-        with started(place, *place.knn(run, "tiles" if stage == "lists-0" else "auto")) as driver:
+    for number, (stage, least) in enumerate(STAGES[method]):
+        with started(place, *place.knn(run, "auto" if number else method)) as driver:
             wait_for_marks(run, least, driver, stage)
             killed(driver)
         counts.append(Count(run))
@@ -196,7 +204,10 @@ def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk):
     assert place.same_bits(run)
 
 
-@pytest.mark.parametrize(("method", "stage"), [("strips", ""), ("tiles", "found")])
+@pytest.mark.parametrize(
+    ("method", "stage"),
+    [("strips", ""), ("tiles", "found"), ("pruned", "found")],
+)
 def test_worker_killed__the_search_goes_on(place, run, kept, workers_env, method, stage):
     def kill():
         wait_for_marks(run, 3, stage=stage)
@@ -290,3 +301,17 @@ def test_memory__killed_workers_become_an_error_with_sizes(workers_env):
         pytest.raises(MemoryError, match=r"tile 0 .*needs about 1.00 GiB .*limit is 381.47 MiB"),
     ):
         list(pool.run(grow, [(0,)], needs=1 << 30))
+
+
+def test_idle_worker_that_comes_back__is_given_its_time():
+    idle = {"last_seen": 1e9, "status": "running", "metrics": {"cpu": 0.0}}
+    info = {"workers": {}}
+    client = mock.Mock(spec_set=["status", "scheduler_info"], status="running")
+    client.scheduler_info = lambda _: info
+    watch = workers.Watch(client)
+    watch.look("tile 0", still=True)
+    info["workers"] = {"here": idle}
+    watch.look("tile 0", still=True)
+    idle["last_seen"] += workers.STILL_SECONDS + 1
+    with pytest.raises(TimeoutError, match="expected tile 0 to end"):
+        watch.look("tile 0", still=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from knn_check import check_same, dataset
 
 import daskid
+from daskid.blockwise.search import append as blocks
 from daskid.estimators.neighbors.append import append
 from daskid.storage import ledger, run
 
@@ -81,15 +82,48 @@ def test_append__a_new_begin_of_the_period_changes_old_distances(tmp_path):
     whole = dataset(x, period=[p])
     made(path, whole.isel(sample=slice(42)))
     check_same(append(path, whole.isel(sample=slice(42, None))), daskid.knn(whole, k=4))
-    assert int(daskid.open_run(path).neighbor_distance.attrs["pairs"]) == 48 * 47  # all
+    assert int(daskid.open_run(path).neighbor_distance.attrs["pairs"]) == 47 * 47  # all
 
 
-def test_append__compares_old_rows_with_the_new_ones_only(tmp_path):
-    x = np.random.default_rng(0).random((600, 5))
+def test_append__looks_at_each_pair_with_a_new_row_once(tmp_path, monkeypatch):
+    """M (N + M) pairs, counted where they are compared."""
+    x, seen = np.random.default_rng(0).random((600, 5)), []
+    x[7], x[-1] = x[3], x[5]  # copies are not compared
     made(tmp_path / "run.zarr", dataset(x[:500]))
+    pair, alone = blocks.update_pair, blocks.update
+
+    def both(own, other, x, y, space):
+        seen.append(len(x.rows) * len(y.rows))
+        pair(own, other, x, y, space)
+
+    def one(own, x, y, space):
+        seen.append(len(x.rows) * len(y.rows))
+        alone(own, x, y, space)
+
+    monkeypatch.setattr(blocks, "update_pair", both)
+    monkeypatch.setattr(blocks, "update", one)
     out = append(tmp_path / "run.zarr", dataset(x[500:]))
     check_same(out, daskid.knn(dataset(x), k=4))
-    assert out.neighbor_distance.attrs["pairs"] == 500 * 100 + 100 * 600
+    assert sum(seen) == 99 * (499 + 99) == out.neighbor_distance.attrs["pairs"]
+
+
+def test_append__merges_what_fills_the_scratch(tmp_path, monkeypatch):
+    """New rows, all nearer than the old ones: lists are merged before all are compared."""
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.random((600, 2)), rng.random((800, 2)) / 2]
+    made(tmp_path / "run.zarr", dataset(x[:600]))
+    merged, merge_all = [], blocks._merge_all
+    monkeypatch.setattr(blocks, "_merge_all", lambda *a: merged.append(len(a[2])) or merge_all(*a))
+    monkeypatch.setattr(blocks, "new_rows", lambda *_: 128)
+    search = blocks.search_new
+    monkeypatch.setitem(
+        append.__globals__,
+        "search_new",
+        lambda *a, **options: search(*a, **(options | {"scratch": 3000})),
+    )
+    out = append(tmp_path / "run.zarr", dataset(x[600:]))
+    check_same(out, daskid.knn(dataset(x), k=4))
+    assert len(merged) > 1
 
 
 def test_append__drops_what_was_computed_from_old_neighbors(tmp_path):

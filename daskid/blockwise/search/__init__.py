@@ -13,10 +13,10 @@ import numpy as np
 from daskid.blockwise.search import pool
 from daskid.blockwise.search.blocks import Labels
 from daskid.blockwise.search.job import Job, Means, Neighbors, Rule
-from daskid.blockwise.search.methods import METHODS, Facts, choose, is_direct
+from daskid.blockwise.search.methods import METHODS, MORE, Facts, choose, is_direct
 from daskid.blockwise.search.plan import BLOCK_BYTES, Plan, memory_rows, strip_rows
 from daskid.blockwise.search.planner import make_plan
-from daskid.blockwise.search.probe import pairs_per_second
+from daskid.blockwise.search.probe import entries, seconds_of
 from daskid.blockwise.search.results import LISTS, Target
 from daskid.blockwise.search.scan import NONE, Scan, Source, locate, scan
 from daskid.blockwise.search.sizes import Data, Machine
@@ -167,12 +167,15 @@ def _in_memory(method: str, facts: Facts) -> Means:
     return Means(None, rows, BLOCK_BYTES)
 
 
-def probe(rows: Array, rule: Rule, method: str) -> float:
-    """Return the pairs a second of one thread, measured on the first rows of a source."""
+def probe(rows: Array, rule: Rule, method: str, n: int) -> float:
+    """Return the seconds of one thread for ``n`` rows, measured on the first ones of a source."""
     _check_period(rule)
     found = scan(MemoryRows(rows), rule.metric, rule.period, rule.weight)
     k = min(rule.k, len(rows) - 1)
-    return pairs_per_second(rows, _space(rule, found), k, once=method == "tiles")
+    once = method == "tiles"
+    pair, entry = seconds_of(rows, _space(rule, found), k, once=once)
+    pairs = n * (n + 1) // 2 if once else n**2
+    return pair * pairs + entry * entries(n, n, rule.k) * (MORE if once else 1)
 
 
 def _check_period(rule: Rule) -> None:

@@ -5,13 +5,14 @@ estimates the seconds of a core that it takes, and what plans its tasks.
 """
 
 from collections.abc import Callable
-from math import inf, log
+from math import inf
 from typing import NamedTuple
 
 from dask.utils import format_time
 
 from daskid.blockwise.search.in_memory import search_in_memory
 from daskid.blockwise.search.job import Found, Job, Means
+from daskid.blockwise.search.probe import entries
 from daskid.blockwise.search.pruned import memory_bytes, pruned_seconds, search_leaves
 from daskid.blockwise.search.pruned_cells import search_cells
 from daskid.blockwise.search.rounds import search_rounds
@@ -32,6 +33,8 @@ from daskid.typing import Array
 PAIR, FEATURE, BOTH, ENTRY, TERM = 0.35e-9, 0.022e-9, 0.5e-9, 37e-9, 0.35e-9
 """Seconds of a pair, of a feature of it, of serving both its rows; of a new entry, of a feature
 of it. (Fitted to N = 30,000, D = 20 and 128, k = 2 and 100.)"""
+MORE = 2
+"""Entries of tiles of a run, for each of lists that are always warm."""
 CLEARLY = 0.9
 """Another method than strips has to be so much faster."""
 PROBED = 20.0
@@ -76,7 +79,7 @@ def is_direct(combine: int, periodic: bool) -> bool:
 def strips_seconds(facts: Facts) -> float:
     """Every pair twice, warm lists."""
     n, features, k = facts[:3]
-    return n * n * (PAIR + FEATURE * features) + _entries(n, k) * _entry(features)
+    return n * n * (PAIR + FEATURE * features) + entries(n, n, k) * _entry(features)
 
 
 def tiles_seconds(facts: Facts) -> float:
@@ -84,8 +87,8 @@ def tiles_seconds(facts: Facts) -> float:
     n, features, k = facts[:3]
     if facts.direct:
         return strips_seconds(facts)
-    entries = _entries(n, k) * (2 if facts.stored else 1)
-    return n * n / 2 * (PAIR + BOTH + FEATURE * features) + entries * _entry(features)
+    found = entries(n, n, k) * (MORE if facts.stored else 1)
+    return n * n / 2 * (PAIR + BOTH + FEATURE * features) + found * _entry(features)
 
 
 def leaves_seconds(facts: Facts) -> float:
@@ -100,10 +103,6 @@ def leaves_seconds(facts: Facts) -> float:
     if not facts.stored and memory_bytes(n, features, 8, k) > memory_limit():
         return inf
     return pruned_seconds(facts.sample(), facts.space, k, n)
-
-
-def _entries(n: int, k: int) -> float:
-    return n * k * (1 + log(max(1.0, n / k)))
 
 
 def _entry(features: int) -> float:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import islice
 from math import inf
 from queue import Empty, SimpleQueue
@@ -17,7 +18,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from daskid.blockwise.search.workers import Watch, killed, lost, prepare
 
 WINDOW = 2
-"""Tasks in flight per thread: enough to hide the way to a worker, few enough to hold."""
+"""Tasks in flight per local thread: enough that none waits, few enough to hold."""
+SENT, REFILLED = 8, 4
+"""Tasks in flight per thread of a client's workers, and how few are left when more are sent: what
+is sent at a time costs the scheduler half of what it costs one by one."""
+AT_ONCE = 64
+"""The most tasks that are sent, and results that are fetched, in one message."""
 COUNT_SECONDS = 1.0
 """How often workers are counted: asking the scheduler takes as long as a task costs it."""
 ONE_THREAD = ("synchronous", "sync", "single-threaded")
@@ -169,21 +175,29 @@ def gather(client: Any, futures: Any) -> Any:
     MemoryError, ConnectionError, TimeoutError
         See :func:`compute`.
     """
-    from distributed import CancelledError, KilledWorker, futures_of
+    from distributed import CancelledError, KilledWorker
     from distributed.comm.core import CommClosedError
 
-    watch, loop = Watch(client), client.loop.asyncio_loop
+    try:
+        return _gathered(client, futures, Watch(client), "a dask computation")
+    except KilledWorker as error:
+        raise killed(f"task {error.task!r}", 0, error) from error
+    except (CancelledError, CommClosedError) as error:
+        raise lost(client, error) from error
+
+
+def _gathered(client: Any, futures: Any, watch: Watch, what: str) -> Any:
+    """Return the results of futures; watch out while they are not there, for ``what`` they are."""
+    from distributed import futures_of
+
+    loop = client.loop.asyncio_loop
     results = asyncio.run_coroutine_threadsafe(client.gather(futures, asynchronous=True), loop)
     try:
         while not results.done():
             wait([results], timeout=watch.interval)
             if not results.done():
-                watch.look("a dask computation")
+                watch.look(what)
         return results.result()
-    except KilledWorker as error:
-        raise killed(f"task {error.task!r}", 0, error) from error
-    except (CancelledError, CommClosedError) as error:
-        raise lost(client, error) from error
     finally:
         if client.status == "running" and not results.done():
             client.cancel(futures_of(futures), force=True)
@@ -198,51 +212,67 @@ def _on_client(
     prepare(client)
     todo = enumerate(arguments)
     finished: SimpleQueue[Any] = SimpleQueue()
-    flying: dict[str, tuple[Any, int]] = {}
+    flying: dict[Any, int] = {}
     watch = Watch(client, needs)
     most, counted = 0, -inf
 
     def submit() -> None:
         nonlocal most, counted
         if time.monotonic() - counted > COUNT_SECONDS:  # workers come and go
-            most, counted = WINDOW * threads(), time.monotonic()
-        for i, args in islice(todo, max(0, most - len(flying))):
-            future = client.submit(function, *args, pure=False)
-            flying[future.key] = future, i
-            future.add_done_callback(finished.put)
+            most, counted = threads(), time.monotonic()
+        if len(flying) > REFILLED * most:
+            return
+        while new := [*islice(todo, min(AT_ONCE, SENT * most - len(flying)))]:
+            given = zip(*(args for _, args in new), strict=True)
+            futures = client.map(function, *given, pure=False)
+            for (i, _), future in zip(new, futures, strict=True):
+                flying[future] = i
+                future.add_done_callback(finished.put)
 
     try:
         submit()
         while flying:
-            future = _next(watch, finished, min(i for _, i in flying.values()))
-            _, i = flying.pop(future.key)
-            result = _result(future, i, needs)
+            done = _next(watch, finished, min(flying.values()))
+            tiles = [flying.pop(future) for future in done]
+            results = _results(client, watch, done, tiles)
+            del done  # workers forget what is fetched
             submit()
-            yield i, result
+            yield from zip(tiles, results, strict=True)
     except (CancelledError, CommClosedError) as error:
         raise lost(client, error) from error
     finally:
         if client.status == "running":
-            client.cancel([future for future, _ in flying.values()], force=True)
+            client.cancel([*flying], force=True)
 
 
-def _next(watch: Watch, finished: "SimpleQueue[Any]", tile: int) -> Any:
-    """Return the next future that is done; raise when there is nobody left to do it."""
+def _next(watch: Watch, finished: "SimpleQueue[Any]", tile: int) -> list[Any]:
+    """Return the futures that are done, one or more; raise when nobody is left to do them."""
     watch.finished()
     while True:
         try:
-            return finished.get(timeout=watch.interval)
+            done = [finished.get(timeout=watch.interval)]
         except Empty:
             watch.look(f"tile {tile}", still=True)
+            continue
+        with suppress(Empty):
+            while len(done) < AT_ONCE:
+                done.append(finished.get_nowait())
+        return done
 
 
-def _result(future: Any, tile: int, needs: int) -> Any:
+def _results(client: Any, watch: Watch, done: list[Any], tiles: list[int]) -> list[Any]:
     from distributed import KilledWorker
 
-    try:
-        return future.result()
+    for future, tile in zip(done, tiles, strict=True):
+        if future.status == "error":
+            try:
+                future.result()
+            except KilledWorker as error:
+                raise killed(f"tile {tile}", watch.needs, error) from error
+            except Exception as error:
+                error.add_note(f"in tile {tile}, on a worker")
+                raise
+    try:  # results that were lost with their workers are computed again
+        return list(_gathered(client, done, watch, f"tile {min(tiles)}"))
     except KilledWorker as error:
-        raise killed(f"tile {tile}", needs, error) from error
-    except Exception as error:
-        error.add_note(f"in tile {tile}, on a worker")
-        raise
+        raise killed(f"tile {min(tiles)}", watch.needs, error) from error

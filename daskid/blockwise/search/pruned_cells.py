@@ -2,9 +2,13 @@
 
 Four stages, each a folder of pieces and markers beside the run, so that a job that was killed
 goes on: cuts from a sample; blocks of the source, sorted by cell; cells, their rows in leaves;
-what each cell found. The last one gives each strip of the result its lists.
+what each cell found. The last one gives each strip of the result its lists. Cuts are made from a
+sample, and rows that are equal can't be cut apart: a cell that turns out too large for the plan is
+dealt out to several (``cells.json``), so that no data take more memory than was planned.
 """
 
+import itertools
+import json
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,7 +22,7 @@ from daskid.blockwise.search import pool
 from daskid.blockwise.search.blocks import Labels, read_locations
 from daskid.blockwise.search.job import Found, Job, Means
 from daskid.blockwise.search.progress import progress
-from daskid.blockwise.search.pruned import sampled
+from daskid.blockwise.search.pruned import CUT_BYTES, UNEVEN, sampled
 from daskid.blockwise.search.results import Target, check_own, commit, verified
 from daskid.blockwise.search.scan import Source
 from daskid.kernels import trees
@@ -29,14 +33,14 @@ from daskid.typing import Array, Ints
 
 SAMPLED = 128
 """Rows a cell that cuts are made of."""
-SAMPLE_BYTES = 64 << 20
+RECORD = "cells.json"
 CUTS, SORTED, CELLS, FOUND = "cuts", "sorted", "cells", "found"
 ROWS, BOX, COUNTS = 0, 1, -1
 """Pieces of a cell, and of what it found."""
 
 
 class Given(NamedTuple):
-    """What all tasks are given; a strip, a block of the source and a cell have ``rows`` rows."""
+    """What all tasks are given; a strip, and a block of the source, have ``rows`` rows."""
 
     n: int
     space: Space
@@ -46,7 +50,7 @@ class Given(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """Number of strips, of blocks and of cells."""
+        """Number of strips, of blocks, and of cells that are cut."""
         return ceil(self.n / self.rows)
 
     def span(self, part: int) -> tuple[int, int]:
@@ -60,7 +64,20 @@ class Given(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """What pieces are computed from."""
-        return f"{self.target.fingerprint} {self.rows}"
+        return f"{self.target.fingerprint} {self.rows} dealt"
+
+    @property
+    def record(self) -> Path:
+        """The file that says what cells there are."""
+        return Path(self.target.folder, RECORD)
+
+
+class Share(NamedTuple):
+    """A cell: rows ``start`` to ``stop - 1`` of those that a cut cell has, in their order."""
+
+    cut: int
+    start: int
+    stop: int
 
 
 class Boxes(NamedTuple):
@@ -88,11 +105,11 @@ def search_cells(job: Job, means: Means) -> Found:
     done = verified(given.target, given.n, given.rows)
     rows = [pool.share(x) if isinstance(x, MemoryRows) else x for x in (job.source, *job.labels)]
     pairs = 0
-    with progress("knn", given.n * job.locations, "pairs") as advance:
+    with progress("knn", job.locations**2, "pairs") as advance:
         if len(done) < given.parts:
-            _sort(given, rows, means.needs)
-            pairs = _search(given, job, means.needs, advance)
-            _collect(given, done, means.needs)
+            cells = _sort(given, rows, means.needs)
+            pairs = _search(given, cells, job.locations, means.needs, advance)
+            _collect(given, cells, job.location, rows[1], done, means.needs)
     return Found(None, None, pairs)
 
 
@@ -134,18 +151,43 @@ def _read(given: Given, stage: str, number: int, piece: int) -> tuple[Array, ...
     return pieces.read(given.folder(stage), number, piece, given.fingerprint)
 
 
-def _sort(given: Given, rows: list[Any], needs: int) -> None:
-    """Bring the rows into cells."""
-    whole = set(_stage(given, CELLS, _gather, [], needs))
-    if len(whole) == given.parts:
-        return
+def _sort(given: Given, rows: list[Any], needs: int) -> int:
+    """Bring the rows into cells; return how many there are."""
+    shares = _recorded(given)
+    if shares and len({*_stage(given, CELLS, _gather, [], needs)}) == len(shares):
+        return len(shares)
     for _ in _stage(given, CUTS, _cut, [(rows,)], needs):
         pass
     for _ in _stage(given, SORTED, _sort_block, [(rows,)] * given.parts, needs):
         pass
-    for _ in _stage(given, CELLS, _gather, [()] * given.parts, needs):
+    if not shares:
+        shares = _dealt(given)
+        ledger.write(given.record, json.dumps(shares).encode())
+    for _ in _stage(given, CELLS, _gather, [(share,) for share in shares], needs):
         pass
     shutil.rmtree(given.folder(SORTED), ignore_errors=True)
+    return len(shares)
+
+
+def _recorded(given: Given) -> list[Share]:
+    """Return the cells that an earlier attempt has begun with."""
+    return (
+        [Share(*x) for x in json.loads(given.record.read_text())] if given.record.exists() else []
+    )
+
+
+def _dealt(given: Given) -> list[Share]:
+    """Return the cells: as they were cut, those that are too large in equal parts."""
+    size = np.zeros(given.parts, np.int64)
+    for block in range(given.parts):
+        cuts, count = _read(given, SORTED, block, COUNTS)
+        size[cuts] += count
+    shares = []
+    for cut, n in enumerate(size.tolist()):
+        number = 1 if n <= UNEVEN * given.rows else ceil(n / given.rows)
+        ends = [n * i // number for i in range(number + 1)]
+        shares += [Share(cut, a, b) for a, b in itertools.pairwise(ends) if b > a]
+    return shares
 
 
 def _locations(given: Given, rows: list[Source | None], part: int) -> Block:
@@ -154,19 +196,25 @@ def _locations(given: Given, rows: list[Source | None], part: int) -> Block:
     return read_locations(source, Labels(*labels), given.space, *given.span(part))
 
 
-def _cut(given: Given, number: int, rows: list[Source | None]) -> None:
+def _cut(given: Given, number: int, rows: list[Any]) -> None:
     """Read all rows, keep a sample, make the view and the cuts of it."""
     if _begun(given, CUTS, number):
         return
-    rng, some = np.random.default_rng(0), []
-    features = rows[0].shape[1] if rows[0] is not None else 1
-    most = min(SAMPLED * given.parts, max(1024, SAMPLE_BYTES // (8 * features)))
-    for part in range(given.parts):
+    rng, size = np.random.default_rng(0), 0
+    most = max(1, min(SAMPLED * given.parts, CUT_BYTES // (8 * rows[0].shape[1])))
+    ends = [most * (part + 1) // given.parts for part in range(given.parts)]
+    for part, end in enumerate(ends):
         block = _locations(given, rows, part).rows
-        size = min(len(block), ceil(most / given.parts))
-        some.append(block[np.sort(rng.choice(len(block), size, replace=False))])
-    sample = np.concatenate(some)
-    view = trees.view_of(sampled(sample), given.space)
+        if part == 0:
+            sample = np.empty((most, block.shape[1]), block.dtype)
+        some = rng.choice(len(block), min(len(block), end - size), replace=False)
+        sample[size : size + some.size] = block[np.sort(some)]
+        size += some.size
+        del block  # before the next one is read
+    sample = sample[:size]
+    view = trees.view_of(
+        sampled(sample)[: max(2, CUT_BYTES // (24 * sample.shape[1]))], given.space
+    )
     points, _ = trees.coordinates(sample, view)
     cuts = trees.cuts_of(points, given.parts, not view.rule.exact)
     _write(given, CUTS, number, {ROWS: trees.packed(view, cuts)})
@@ -183,24 +231,26 @@ def _sort_block(given: Given, number: int, rows: list[Source | None]) -> None:
     view, cuts = _view(given)
     block = _locations(given, rows, number)
     cell = trees.cells_of(trees.coordinates(block.rows, view)[0], cuts)
-    own = ((c, np.flatnonzero(cell == c)) for c in np.unique(cell))
-    parts: dict[int, tuple[Array, ...]]
-    parts = {int(c): (block.rows[i], np.ascontiguousarray(block.who[:, i])) for c, i in own}
-    parts.setdefault(0, (block.rows[:0], block.who[:, :0]))  # rows have a dtype and features
+    cuts_here, count = np.unique(cell, return_counts=True)
+    parts: dict[int, tuple[Array, ...]] = {COUNTS: (cuts_here, count)}
+    for c in cuts_here:
+        i = np.flatnonzero(cell == c)
+        parts[int(c)] = block.rows[i], np.ascontiguousarray(block.who[:, i])
     _write(given, SORTED, number, parts)
 
 
-def _gather(given: Given, number: int) -> None:
+def _gather(given: Given, number: int, share: Share) -> None:
     """Put the rows of a cell into leaves."""
     if _begun(given, CELLS, number):
         return
     view, _ = _view(given)
-    found = [_read(given, SORTED, block, number) for block in range(given.parts)]
-    found = [part for part in found if part] or [_read(given, SORTED, 0, 0)]
-    if not any(len(rows) for rows, _ in found):
-        nothing = np.empty(0)
-        _write(given, CELLS, number, {ROWS: (), BOX: (nothing, nothing, nothing, nothing)})
-        return
+    found, place = [], 0
+    for block in range(given.parts):
+        if place < share.stop and (part := _read(given, SORTED, block, share.cut)):
+            own = slice(max(0, share.start - place), max(0, share.stop - place))
+            place += len(part[0])
+            found.append((part[0][own].copy(), part[1][:, own].copy()))
+            del part  # most of it may be of other cells
     rows, who = np.concatenate([r for r, _ in found]), np.concatenate([w for _, w in found], axis=1)
     del found
     leaves, _ = trees.leaves_of(Block(rows, who), view)
@@ -209,30 +259,23 @@ def _gather(given: Given, number: int) -> None:
     _write(given, CELLS, number, {ROWS: tuple(leaves), BOX: box})
 
 
-def _boxes(given: Given) -> Boxes:
-    """Read the boxes of all cells; those without rows are infinitely far."""
-    found = [_read(given, CELLS, cell, BOX) for cell in range(given.parts)]
-    q = max(low.size for low, *_ in found)
-    some = next(low for low, *_ in found if low.size)
-    low, high = np.full((q, given.parts), np.inf, some.dtype), np.full((q, given.parts), np.inf)
-    error, size = np.zeros(given.parts), np.zeros(given.parts, np.int64)
-    high = high.astype(some.dtype)
-    for cell, (a, b, e, s) in enumerate(found):
-        if a.size:
-            low[:, cell], high[:, cell], error[cell], size[cell] = a, b, e[0], s[0]
-    return Boxes(low, high, error, size)
+def _boxes(given: Given, cells: int) -> Boxes:
+    """Read the boxes of all cells."""
+    low, high, error, size = zip(*(_read(given, CELLS, c, BOX) for c in range(cells)), strict=True)
+    of_cells = np.stack(low, axis=1), np.stack(high, axis=1)
+    return Boxes(*of_cells, np.concatenate(error), np.concatenate(size))
 
 
-def _search(given: Given, job: Job, needs: int, advance: Callable[[int], None]) -> int:
+def _search(
+    given: Given, cells: int, locations: int, needs: int, advance: Callable[[int], None]
+) -> int:
     """Search all cells; return the pairs that were not skipped."""
-    boxes = _boxes(given)
-    _check_whole(int(boxes.size.sum()), job.locations)
-    copies = np.flatnonzero(job.location != np.arange(given.n))
-    copies = copies[np.argsort(job.location[copies], kind="stable")]
-    shared = pool.share(boxes), pool.share(np.stack([job.location[copies], copies]))
-    for cell in _stage(given, FOUND, _search_cell, [shared] * given.parts, needs):
-        advance(int(boxes.size[cell]) * job.locations)
-    return sum(int(_read(given, FOUND, cell, COUNTS)[0][0]) for cell in range(given.parts))
+    boxes = _boxes(given, cells)
+    _check_whole(int(boxes.size.sum()), locations)
+    shared = pool.share(boxes)
+    for cell in _stage(given, FOUND, _search_cell, [(shared,)] * cells, needs):
+        advance(int(boxes.size[cell]) * locations)
+    return sum(int(_read(given, FOUND, cell, COUNTS)[0][0]) for cell in range(cells))
 
 
 def _check_whole(got: int, expected: int) -> None:
@@ -244,66 +287,74 @@ def _check_whole(got: int, expected: int) -> None:
         )
 
 
-def _search_cell(given: Given, number: int, boxes: Boxes, copies: Ints) -> None:
+def _search_cell(given: Given, number: int, boxes: Boxes) -> None:
     """Search the rows of a cell in all cells that may hold neighbors, near ones first."""
     if _begun(given, FOUND, number):
         return
-    found: dict[int, tuple[Array, ...]] = {COUNTS: (np.zeros(2, np.int64),)}
-    if boxes.size[number]:
-        view, _ = _view(given)
-        own = trees.Leaves(*_read(given, CELLS, number, ROWS))
-        lists = empty_lists(own.rows.shape[0], given.k)
-        counts = np.array(trees.update_leaves(lists, own, own, view))
-        bound = trees.bounds_to(own, boxes.low, boxes.high, view)
-        for cell in np.argsort(bound.min(axis=0), kind="stable"):
-            within = bound[:, cell] <= trees.ceilings(lists, own, view, boxes.error[cell])
-            if cell != number and boxes.size[cell] and within.any():
-                other = trees.Leaves(*_read(given, CELLS, int(cell), ROWS))
-                counts += trees.update_leaves(lists, own, other, view)
-                del other  # before the next one is read
-        found = {COUNTS: (counts,), **_by_strip(given, own.who[0], lists, copies)}
-    _write(given, FOUND, number, found)
+    view, _ = _view(given)
+    own = trees.Leaves(*_read(given, CELLS, number, ROWS))
+    lists = empty_lists(own.rows.shape[0], given.k)
+    counts = np.array(trees.update_leaves(lists, own, own, view))
+    bound = trees.bounds_to(own, boxes.low, boxes.high, view)
+    for cell in np.argsort(bound.min(axis=0), kind="stable"):
+        within = bound[:, cell] <= trees.ceilings(lists, own, view, boxes.error[cell])
+        if cell != number and within.any():
+            other = trees.Leaves(*_read(given, CELLS, int(cell), ROWS))
+            counts += trees.update_leaves(lists, own, other, view)
+            del other  # before the next one is read
+    location = own.who[0].copy()
+    del own, bound
+    found = _by_strip(given, location, lists)
+    _write(given, FOUND, number, {COUNTS: (counts,), **found})
 
 
-def _by_strip(
-    given: Given, location: Ints, lists: trees.Lists, copies: Ints
-) -> dict[int, tuple[Array, ...]]:
-    """Return lists by strip: rows, and theirs; copies have those of their location."""
+def _by_strip(given: Given, location: Ints, lists: trees.Lists) -> dict[int, tuple[Array, ...]]:
+    """Return lists by the strip of their location: sorted locations, and theirs."""
     order = np.argsort(location)
-    slot = np.searchsorted(location, copies[0], sorter=order)
-    slot = order[np.minimum(slot, order.size - 1)]
-    mine = location[slot] == copies[0]
-    row = np.concatenate([location, copies[1, mine]])
-    slot = np.concatenate([np.arange(location.size), slot[mine]])
-    strip = row // given.rows
-    parts: dict[int, tuple[Array, ...]] = {}
-    for s in np.unique(strip):
-        i = slot[strip == s]
-        parts[int(s)] = row[strip == s], lists.distance[i], lists.location[i]
-    return parts
+    cuts = np.flatnonzero(np.diff(location[order] // given.rows)) + 1
+    return {
+        int(location[i[0]]) // given.rows: (location[i], lists.distance[i], lists.location[i])
+        for i in np.split(order, cuts)
+    }
 
 
-def _collect(given: Given, done: set[int], needs: int) -> None:
+def _collect(
+    given: Given, cells: int, location: Ints, shared: Any, done: set[int], needs: int
+) -> None:
     """Write the strips of the result."""
-    cells = defaultdict(list)
-    for cell in range(given.parts):
+    finders = defaultdict(list)
+    for cell in range(cells):
         for strip in pieces.numbers(given.folder(FOUND), cell, given.fingerprint):
-            cells[strip].append(cell)
-    tasks = [(given, strip, cells[strip]) for strip in range(given.parts) if strip not in done]
+            finders[strip].append(cell)
+    tasks = []
+    for strip in range(given.parts):
+        if strip not in done:
+            start, stop = given.span(strip)
+            others = np.unique(location[start:stop] // given.rows).tolist()
+            tasks.append((given, strip, {other: finders[other] for other in others}, shared))
     for _ in pool.run(_collect_strip, tasks, needs=needs):
         pass
 
 
-def _collect_strip(given: Given, strip: int, cells: list[int]) -> None:
+def _collect_strip(
+    given: Given, strip: int, finders: dict[int, list[int]], location: Source | None
+) -> None:
+    """Give every row the list of its location, from the cells that found those of its strip."""
     if ledger.marked(given.target.folder, strip):
         return
     ledger.count_try(given.target.folder, strip)
     start, stop = given.span(strip)
+    wanted = np.arange(start, stop) if location is None else location.read(start, stop)
     lists, times = empty_lists(stop - start, given.k), np.zeros(stop - start, np.int64)
-    for cell in cells:
-        row, distance, location = _read(given, FOUND, cell, strip)
-        lists.distance[row - start], lists.location[row - start] = distance, location
-        times[row - start] += 1
+    for other, cells in finders.items():
+        here = np.flatnonzero(wanted // given.rows == other)
+        for cell in cells:
+            row, distance, index = _read(given, FOUND, cell, other)
+            slot = np.minimum(np.searchsorted(row, wanted[here]), row.size - 1)
+            mine = row[slot] == wanted[here]
+            lists.distance[here[mine]] = distance[slot[mine]]
+            lists.location[here[mine]] = index[slot[mine]]
+            times[here[mine]] += 1
     if (times != 1).any():
         _check_whole(int((times == 1).sum()), times.size)
     commit(given.target, strip, start, *lists)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from daskid.blockwise.search import pool
-from daskid.storage import ledger, run
+from daskid.storage import ledger, pieces, run
 from daskid.typing import Floats, Ints
 
 LISTS = ("neighbor_distance", "neighbor_index")
@@ -56,6 +56,18 @@ def commit(target: Target, tile: int, start: int, distance: Floats, index: Ints)
 def _to_disk(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def fitting(folder: str, fingerprint: str) -> set[int]:
+    """Return the files of pieces that read back as they were entered; take back the others."""
+    for path in Path(folder).glob("*.partial"):  # of writers that were killed
+        path.unlink(missing_ok=True)
+    marks = ledger.marks(folder)
+    numbers, tasks = list(marks), [(folder, i, mark, fingerprint) for i, mark in marks.items()]
+    fit = {numbers[position] for position, same in pool.run(pieces.fits, tasks) if same}
+    for number in set(numbers) - fit:
+        ledger.unmark(folder, number)
+    return fit
 
 
 def verified(target: Target | None, n: int, step: int) -> set[int]:

@@ -161,17 +161,19 @@ class Search:
     def _search(self, shared: list[Any], level: range, scratch: int) -> None:
         """Run the tasks of a level, until all are ready or the scratch is full."""
         left = sorted(set(level) - self._merged() - set(self.ready))
-        held = sum(self.ready.values())
+        held, new, ended, largest = sum(self.ready.values()), 0, 0, 0
 
         def tasks() -> Iterator[tuple[Any, ...]]:
+            nonlocal new
             for task in left:
-                if held >= scratch:
+                if held + (new - ended) * largest >= scratch:  # those in flight write as much
                     return
+                new += 1
                 yield (*shared, self.given, task, self.works[task], self.version)
 
         for i, size in pool.run(search_pairs, tasks(), needs=self.needs):
             self.ready[left[i]] = size
-            held += size
+            held, ended, largest = held + size, ended + 1, max(largest, size)
             self._count(self._pairs(left[i]))
 
     def _end_round(self, location: Any) -> None:

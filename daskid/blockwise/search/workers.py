@@ -80,16 +80,19 @@ class Watch:
         self.present = now if workers else self.present
         self.able = now if not workers or any(map(_able, workers)) else self.able
         seen = max((w["last_seen"] for w in workers), default=0.0)  # silence is no idleness
-        if self.busy is None or not workers or any(map(_busy, workers)):
+        if not workers:
+            self.busy = None
+        elif self.busy is None or any(map(_busy, workers)):
             self.busy = seen
-        if now - self.present > GONE_SECONDS:
+        patience = getattr(self.client, "patience", float)  # jobs of a batch system may yet come
+        if now - self.present > patience(GONE_SECONDS):
             raise TimeoutError(
                 f"workers: expected one or more, got none for {now - self.present:.0f} s at "
                 f"{what}: start workers, {KEPT}"
             )
         if now - self.able > GONE_SECONDS:
             raise MemoryError(self._paused(what, workers))
-        if still and seen - self.busy > STILL_SECONDS:
+        if still and self.busy is not None and seen - self.busy > STILL_SECONDS:
             raise TimeoutError(
                 f"workers: expected {what} to end, got no result and no CPU time of any worker for "
                 f"{seen - self.busy:.0f} s: look whether the source can still be read, {KEPT}"

@@ -11,14 +11,8 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.blockwise import search
-from daskid.blockwise.search.append import (
-    Known,
-    differ,
-    first_changed,
-    search_new,
-    still_right,
-    tiles_of,
-)
+from daskid.blockwise.search.append import search_new, tiles_of
+from daskid.blockwise.search.known import Known, differ, first_changed, still_right
 from daskid.estimators.neighbors.checks import labels, rule_of
 from daskid.estimators.neighbors.joined import extended, grown, joined
 from daskid.estimators.neighbors.stored import OUTPUTS, plan_of
@@ -27,8 +21,8 @@ from daskid.storage import ledger, run
 
 log = logging.getLogger("daskid")
 
-STAGE, WAY = "append", "strips"
-VERSION = 1
+STAGE, WAY = "append", "tiles"
+VERSION = 2
 
 
 class Places(NamedTuple):
@@ -43,11 +37,11 @@ class Places(NamedTuple):
 def append(store: str | Path, new_rows: xr.Dataset) -> xr.Dataset:
     """Add rows to a run and update its neighbours, exactly; this step *computes*.
 
-    New rows are compared with all rows, old ones with the new ones only: of N old and M new
-    rows 2 N M + M^2 pairs, where a search from scratch takes (N + M)^2. Distances, indices,
-    locations and multiplicities have the same bits as those of that search. The metric,
-    periods, weights, k, and what is excluded are those of the run. All that was computed from
-    the old neighbours is dropped.
+    New rows are compared with all rows, and a pair of an old and a new one is looked at once, for
+    both: of N old and M new rows M (N + M) pairs, where a search from scratch takes (N + M)^2.
+    Distances, indices, locations and multiplicities have the same bits as those of that search.
+    The metric, periods, weights, k, and what is excluded are those of the run. All that was
+    computed from the old neighbours is dropped.
 
     The run that results is made beside the old one, then takes its place: killed at any moment,
     run the same command again, and it goes on where it was. Rows that the run was given before
@@ -162,7 +156,7 @@ def _append(places: Places, new_rows: xr.Dataset) -> None:
         )
     whole = (extended if more else joined)(old, new_rows, given["exclude"])
     rule = rule_of(whole, *(given[name] for name in ("k", "metric", "exclude", "duplicates")))
-    plan_of(v.read(whole, v.rows)[0], rule, WAY)  # refuses what does not fit before rows are copied
+    _planned(whole, rule)  # refuses what does not fit before rows are copied
     if more and not at_rest:
         _check_beginning(old, whole)
     terms = {
@@ -170,7 +164,7 @@ def _append(places: Places, new_rows: xr.Dataset) -> None:
         "rows": record["rows"],
         "neighbors": record["committed"][v.neighbor_distance.name],
         "new": v.fingerprint(new_rows["rows"]),
-        "tiles": len(tiles_of(whole["rows"].shape, rule.k)),
+        "tiles": tiles_of(whole["rows"].shape, rule.k),
         "version": VERSION,
     }
     if ledger.plan_of(places.folder) != terms:
@@ -203,7 +197,7 @@ def _stage(
     new = {name: attrs["fingerprint"] for name, attrs in described.items()}
     if new.items() <= run.record(places.staged)["committed"].items():
         return
-    planned, _ = plan_of(v.read(opened, v.rows)[0], rule, WAY)
+    planned = _planned(opened, rule)
     job = search.prepare(runs.reader_of(places.staged), rule, *labels(opened, rule.exclude))
     known = still_right(job, Known(places.run, n))
     if check and known.rows and (row := first_changed(job, known)) is not None:
@@ -214,11 +208,26 @@ def _stage(
     if not set(new) <= set(run.arrays(places.staged)):
         _make_arrays(places.staged, described, opened["rows"].shape, rule.k)
     target = search.Target(places.staged, places.folder, new[v.neighbor_distance.name])
-    cost = search_new(job, known, target, block_bytes=planned.block_bytes, needs=planned.task_bytes)
+    cost = search_new(
+        job,
+        known,
+        target,
+        block_bytes=planned.block_bytes,
+        needs=planned.task_bytes,
+        scratch=planned.waiting_bytes,
+    )
     run.write_rows(places.staged, v.location.name, 0, job.location)
     run.write_rows(places.staged, v.multiplicity.name, 0, job.multiplicity)
     run.annotate(places.staged, v.neighbor_distance.name, cost)
     run.commit(places.staged, new)
+
+
+def _planned(ds: xr.Dataset, rule: search.Rule) -> search.Plan:
+    """Return the plan of a task of a strip, with one of the old rows at a time."""
+    (rows,) = v.read(ds, v.rows)
+    n, features = rows.shape
+    step = search.strip_rows(n, features, rule.k)
+    return plan_of(rows, rule, WAY, tile_rows=step)[0]
 
 
 def _inputs(path: str) -> list[str]:

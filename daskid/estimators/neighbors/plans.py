@@ -34,8 +34,10 @@ def plan(
     k=50 on 1,000 workers of one thread, the kernels, at what a pair takes on the machine
     that the constants of the plan were measured on, take 212 core-days: 5 hours and some more for
     rounds to end. 23,653 tasks of ten minutes or less read 18 TiB; the scratch is 370 GiB at most,
-    the memory of a worker 1.8 GiB; the scheduler and the client have three minutes of work with
-    the tasks, at the 7 ms each that ``tests/benchmarks/scheduler.py`` measured.
+    the memory of a worker 1.8 GiB, of the client 5.6 GiB; the scheduler and the client have a
+    minute of work with the tasks, at the 2.7 ms each (heartbeats left out) that
+    ``tests/benchmarks/scheduler.py`` measured over 20,000 tasks that do nothing, on a machine
+    that was busy with other things.
 
     Parameters
     ----------
@@ -77,5 +79,5 @@ def plan(
     first = rows[: shape[0]].compute() if copy is None else random(shape)
     first = np.ascontiguousarray(first, dtype=native(rows.dtype))
     with dask.config.set({"daskid.progress": "none"}):
-        rate = search.probe(first, rule, planned.method)
-    return replace(planned, seconds=planned.pairs / (rate * planned.workers * planned.threads))
+        seconds = search.probe(first, rule, planned.method, planned.samples)
+    return replace(planned, seconds=seconds / (planned.workers * planned.threads))
