@@ -117,21 +117,10 @@ def bounds_from_rows(
 
 @jit
 def keep_candidates(
-    low: Array,
-    relative: float,
-    x_slack: Array,
-    y_slack: Array,
-    x_self: Array,
-    y_self: Array,
-    exclude: int,
-    first: int,
-    total: int,
-    k: int,
-    limit: Floats,
-    bound: Floats,
-    column: Ints,
+    low: Array, relative: float, x_slack: Array, y_slack: Array, x_self: Array, y_self: Array,
+    exclude: int, first: int, total: int, k: int, limit: Floats, bound: Floats, column: Ints,
     count: Ints,
-) -> None:
+) -> None:  # fmt: skip
     """Append the columns of a tile that can be neighbours to the rows' candidates.
 
     Parameters
