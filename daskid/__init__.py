@@ -13,8 +13,12 @@ from daskid.estimators.landscape import (
     edge_state,
     fokker_planck,
     free_energy,
+    irreversibility,
+    kramers,
     markov,
     minimum_action_path,
+    pmf,
+    reactive_paths,
     transitions,
 )
 from daskid.estimators.neighbors import append, knn, knn_approximate, plan
@@ -27,6 +31,12 @@ from daskid.variables import SchemaError
 if TYPE_CHECKING:
     from daskid import datasets
     from daskid.cluster import connect
+    from daskid.io.export import (
+        discrete_trajectories,
+        export_frames,
+        labels_on_source,
+        to_dataframe,
+    )
     from daskid.io.from_trajectory import open_trajectory
     from daskid.page import report
     from daskid.page.results import table
@@ -46,13 +56,18 @@ __all__ = [
     "datasets",
     "density",
     "density_at",
+    "discrete_trajectories",
     "edge_state",
+    "export_frames",
     "fokker_planck",
     "free_energy",
     "gride",
+    "irreversibility",
     "knn",
     "knn_approximate",
+    "kramers",
     "kstar",
+    "labels_on_source",
     "linkage",
     "markov",
     "minimum_action_path",
@@ -64,11 +79,14 @@ __all__ = [
     "peaks",
     "persistence",
     "plan",
+    "pmf",
+    "reactive_paths",
     "report",
     "save",
     "significance",
     "summary",
     "table",
+    "to_dataframe",
     "transitions",
     "twonn",
     "twonn_blocks",
@@ -78,10 +96,14 @@ __all__ = [
 
 LATER = {
     "connect": "daskid.cluster",
+    "discrete_trajectories": "daskid.io.export",
+    "export_frames": "daskid.io.export",
+    "labels_on_source": "daskid.io.export",
     "open_trajectory": "daskid.io.from_trajectory",
     "report": "daskid.page",
     "summary": "daskid.page",
     "table": "daskid.page",
+    "to_dataframe": "daskid.io.export",
 }
 """Imported when they are asked for: what they need is slow to import, and not always wanted."""
 

@@ -9,7 +9,16 @@ import xarray as xr
 
 from daskid.estimators.density import density, kstar
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
-from daskid.estimators.landscape import barriers, committor, free_energy, markov, transitions
+from daskid.estimators.landscape import (
+    barriers,
+    committor,
+    free_energy,
+    irreversibility,
+    markov,
+    pmf,
+    reactive_paths,
+    transitions,
+)
 from daskid.estimators.neighbors import knn, knn_approximate
 from daskid.estimators.peaks import peaks, persistence, significance
 
@@ -31,4 +40,7 @@ STEPS: dict[str, Callable[..., xr.Dataset]] = {
     "transitions": transitions,
     "markov": markov,
     "committor": committor,
+    "irreversibility": irreversibility,
+    "pmf": pmf,
+    "reactive_paths": reactive_paths,
 }

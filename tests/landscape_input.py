@@ -19,8 +19,8 @@ def wells(n, seed, means=MEANS):
     return means[rng.integers(len(means), size=n)] + rng.normal(size=(n, means.shape[1]))
 
 
-def with_peaks(x, k, z=2.0, chunk=-1, **coords):
-    """Neighbors, k* in the dimension of the rows, PAk and peaks of some rows."""
+def with_peaks(x, k, z=2.0, chunk=-1, dimension=0.0, **coords):
+    """Neighbors, k* (in the dimension of the rows by default), PAk and peaks of some rows."""
     distance, index = cKDTree(x).query(x, k=k + 1)
     dims = ("sample", "neighbor")
     ds = xr.Dataset(
@@ -32,7 +32,7 @@ def with_peaks(x, k, z=2.0, chunk=-1, **coords):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # lists are short, for speed
-        found = kstar(ds, dimension=float(x.shape[1]))
+        found = kstar(ds, dimension=float(x.shape[1]) if dimension == 0 else dimension)
     return peaks(density(found), z=z)
 
 

@@ -46,10 +46,9 @@ def bottlenecks(pair, level, peaks):
     return best
 
 
-def saddles(index, kstar, row, log_density, g, label, fixed, peak):
+def saddles(index, kstar, row, g, label, fixed, peak):
     """Basins that meet and where, with a dictionary of nodes and a list of groups."""
     height = dict(zip(row.tolist(), g.tolist(), strict=True))
-    density = dict(zip(row.tolist(), log_density.tolist(), strict=True))
     node, taken = {}, set()
     for i in sorted(height, key=lambda i: (-height[i], i)):
         for j in index[i, : kstar[i]].tolist():
@@ -80,7 +79,7 @@ def saddles(index, kstar, row, log_density, g, label, fixed, peak):
         if a is b:
             continue
         if len(real) == 2:
-            met.setdefault(tuple(sorted(real)), density[i])
+            met.setdefault(tuple(sorted(real)), i)
             continue
         for c in (joined := a | b):
             group[c] = joined

@@ -47,7 +47,7 @@ def test_table__no_name_is_both_a_variable_and_a_dimension():
 def test_table__is_complete_and_made_of_known_words():
     declared = {x.name for x in vars(v).values() if isinstance(x, v.Variable)}
     assert declared == set(VARIABLES)
-    drift = {"minimum_action_path", "edge_state", "fokker_planck"}  # they take functions
+    drift = {"minimum_action_path", "edge_state", "fokker_planck", "kramers"}  # of functions, runs
     assert {variable.step for variable in VARIABLES.values()} <= {*STEPS, "open_rows", *drift}
     for variable in VARIABLES.values():
         assert set(variable.kind) <= set("biufmMUTO")

@@ -1,7 +1,8 @@
 """Where basins touch and how each sample climbs, from chunks of neighbor lists.
 
-The lists are read twice: for the first higher neighbor, and for the first neighbor in
-another basin. A task holds the lists of a chunk and at most 12 bytes of each sample.
+The lists are read three times: for the first higher neighbor, for the first neighbor in
+another basin, and for the mean over neighbors. A task holds the lists of a chunk and at most 12
+bytes of each sample.
 
 Frames are counted one chunk after another, in order of time, and nothing of a chunk is kept but
 the tally: memory does not grow with their number.
@@ -10,7 +11,7 @@ the tally: memory does not grow with their number.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
@@ -18,6 +19,7 @@ from dask.base import compute
 
 from daskid.blockwise import gather
 from daskid.kernels import peaks
+from daskid.kernels.landscape import barriers as heights
 from daskid.kernels.landscape import counting
 from daskid.kernels.landscape import microstates as cells
 from daskid.typing import Array, Floats, Ints
@@ -37,6 +39,19 @@ class Counted:
     step: float = np.nan
     segments: int = 0
     gaps: int = 0
+
+
+class Record(NamedTuple):
+    """(n,) state of each frame, (s,) first frames of segments, (states, peaks) frames in both.
+
+    And the frames of the shortest trajectory, and the usual step.
+    """
+
+    state: Array
+    begin: Ints
+    shared: Ints
+    shortest: int
+    step: float
 
 
 def parents(index: da.Array, kstar: da.Array, location: da.Array, g: da.Array) -> da.Array:
@@ -64,6 +79,19 @@ def touching(index: da.Array, kstar: da.Array, location: da.Array, center: da.Ar
         (n,) the peak of each sample, one chunk.
     """
     return gather.whole(_by_rows(_borders, index, kstar, location, center))
+
+
+def averages(index: da.Array, kstar: da.Array, location: da.Array, values: da.Array) -> da.Array:
+    """Return the mean of values over each sample and its neighbors: (n,), one chunk.
+
+    Parameters
+    ----------
+    index, kstar, location
+        As in :func:`parents`.
+    values
+        (n,) values, one chunk.
+    """
+    return gather.whole(_by_rows(_averages, index, kstar, location, values, values.dtype))
 
 
 def rows(arrays: tuple[da.Array, ...], row: Ints) -> tuple[Array, ...]:
@@ -154,16 +182,35 @@ def segments(
 
 
 def record(
-    state: da.Array, time: da.Array, trajectory: da.Array | None
-) -> tuple[Array, Array, Counted]:
-    """Return the state of each frame and its segment, (n,) each, and what was met. Computes."""
+    state: da.Array, label: da.Array, time: da.Array, trajectory: da.Array | None,
+    states: int, peaks: int,
+) -> Record:  # fmt: skip
+    """Return what a Markov model is made from: 2 bytes a frame. Computes.
+
+    Parameters
+    ----------
+    state, label
+        (n,) microstate and basin of each frame.
+    time, trajectory
+        As in :func:`count`, which says what is raised.
+    states, peaks
+        How many.
+    """
     found = Counted(counting.nothing(0), np.zeros(0, np.int64))
-    parts = [
-        (inside.astype(np.int32), (begins | gap).astype(np.int32))
-        for inside, _, begins, gap in segments(state, time, trajectory, found)
-    ]
-    states, begins = (np.concatenate(x) for x in zip(*parts, strict=True))
-    return states, np.cumsum(begins, dtype=np.int32), found
+    n, at = state.shape[0], 0
+    small = np.empty(n, np.int16 if states < 2**15 else np.int32)
+    shared, begin, gaps = np.zeros(states * peaks, np.int64), [], []
+    both = state.astype(np.int64) * peaks + label.rechunk(state.chunks)
+    for inside, _, begins, gap in segments(both, time, trajectory, found):
+        small[at : at + inside.size] = inside // peaks
+        shared += np.bincount(inside, minlength=shared.size)
+        begin.append(at + np.flatnonzero(begins))
+        gaps.append(at + np.flatnonzero(gap))
+        at += inside.size
+    first = np.concatenate(begin)
+    shortest = int(np.diff(first, append=n).min())
+    every = np.sort(np.concatenate([first, *gaps]))
+    return Record(small, every, shared.reshape(states, peaks), shortest, found.step)
 
 
 def microstates(rows: da.Array, center: Floats, period: Floats, weight: Floats) -> da.Array:
@@ -221,9 +268,10 @@ def _by_rows(
     kstar: da.Array,
     location: da.Array,
     vector: da.Array,
+    dtype: Any = None,
 ) -> da.Array:
     chunks, n = index.chunks[0], index.shape[0]
-    dtype = np.dtype(np.int32 if n < 2**31 else np.int64)
+    dtype = dtype or np.dtype(np.int32 if n < 2**31 else np.int64)
     # i: rows, k: neighbors, n: all samples
     values: da.Array = da.blockwise(
         partial(_in_place, function=function), "i", index, "ik", kstar, "i",
@@ -252,3 +300,7 @@ def _first_higher(index: Array, kstar: Array, row: Ints, location: Array, g: Flo
 
 def _borders(index: Array, kstar: Array, row: Ints, location: Array, center: Array) -> Array:
     return _narrow(peaks.borders(index, kstar, row, location, center), center.size)
+
+
+def _averages(index: Array, kstar: Array, row: Ints, location: Array, values: Floats) -> Floats:
+    return heights.averages(index, kstar, row, values)

@@ -7,6 +7,7 @@ import click
 
 from daskid.cli.clusters import cancel, certs, doctor, drive, submit
 from daskid.cli.commands import analyze, append_rows, demo, open_source, plan, report, show, status
+from daskid.cli.export import export
 from daskid.cli.steps import command
 from daskid.cli.trajectory import trajectory
 from daskid.steps import STEPS
@@ -46,6 +47,7 @@ for _command in (
     show,
     report,
     demo,
+    export,
     submit,
     cancel,
     certs,

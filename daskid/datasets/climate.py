@@ -6,7 +6,7 @@ the parameters as used by T. Bodai, V. Lucarini, F. Lunkeit, R. Boschi, Clim. Dy
 """
 
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -215,31 +215,36 @@ def ghil_sellers(
     check_integers(seed=(seed, 0), chunks=(chunks, 1))
     if sigma != 0:
         check_positive(sigma=sigma)
-    warm, snowball, edge = ghil_sellers_states(mu)
+    warm, snowball, _ = ghil_sellers_states(mu)
     begin = (warm, snowball) if start is None else (np.stack(components(start, CELLS), axis=-1),)
     advance = partial(_advance, mu=float(mu), sigma=float(sigma), steps=step)
     flow = Flow(partial(_choice, among=begin), advance, step, 1)
     rows = ensemble(flow, samples, CELLS, members=members, seed=seed, chunks=chunks)
     coords = labels(samples, step / DAYS, rows)
+    coords[v.weight] = globe().area * CELLS
+    out = dataset(
+        rows, truth=_truth(sigma, mu), units="K", coords=coords,
+        title=f"Ghil-Sellers climate model, sigma = {sigma:g}",
+        source="steady states by root finding; residence times from runs of the model",
+    )  # fmt: skip
+    out[v.time.name].attrs.update(long_name=v.time.long_name, units="years")
+    latitude = (v.weight.dims, globe().latitude, {"units": "degrees_north"})
+    return out.assign_coords(lat=latitude)
+
+
+def _truth(sigma: float, mu: float) -> dict[str, Any]:
+    warm, snowball, edge = ghil_sellers_states(mu)
     means = global_mean([warm, snowball, edge]).tolist()
-    truth = {
+    known = mu == SUN and sigma in _RESIDENCE
+    return {
         "minima": [warm.tolist(), snowball.tolist()],
         "saddles": [edge.tolist()],
         "minimum_global_mean": means[:2],
         "saddle_global_mean": means[2:],
         "growth_rate": _growth(mu),
         "cores": {"above": WARM, "below": SNOWBALL},
-        **({"residence_time": _RESIDENCE[sigma]} if sigma in _RESIDENCE and mu == SUN else {}),
+        **({"residence_time": _RESIDENCE[sigma]} if known else {}),
     }
-    coords[v.weight] = globe().area * CELLS
-    out = dataset(
-        rows, truth=truth, title=f"Ghil-Sellers climate model, sigma = {sigma:g}", units="K",
-        coords=coords,
-        source="steady states by root finding; residence times from runs of the model",
-    )  # fmt: skip
-    out[v.time.name].attrs.update(long_name=v.time.long_name, units="years")
-    latitude = (v.weight.dims, globe().latitude, {"units": "degrees_north"})
-    return out.assign_coords(lat=latitude)
 
 
 def _choice(rng: np.random.Generator, *, among: tuple[Floats, ...]) -> Floats:

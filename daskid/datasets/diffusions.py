@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 import dask.array as da
 import numpy as np
 import xarray as xr
 
 from daskid import variables as v
-from daskid.datasets.blocks import check_integers, dataset, draw_rows, stream
+from daskid.datasets.blocks import CHUNK, check_integers, dataset, draw_rows, stream
 from daskid.datasets.dimension import orthonormal
 from daskid.datasets.records import Flow, ensemble, labels, steps_between
 from daskid.datasets.systems.truth import System, check_positive
@@ -20,15 +20,26 @@ Sample: TypeAlias = Callable[[np.random.Generator, int], Floats]
 """Draws (count, d) positions."""
 
 
+class Sampling(TypedDict, total=False):
+    """How samples are drawn: see :func:`diffusion`."""
+
+    step: float | None
+    members: int
+    dimension: int | None
+    noise: float
+    seed: int
+    chunks: int
+
+
 def diffusion(
     system: System,
     samples: int,
     sample: Sample,
     *,
-    step: float | None,
-    members: int,
-    seed: int,
-    chunks: int,
+    step: float | None = None,
+    members: int = 1,
+    seed: int = 0,
+    chunks: int = CHUNK,
     dimension: int | None = None,
     noise: float = 0.0,
 ) -> xr.Dataset:

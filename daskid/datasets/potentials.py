@@ -4,26 +4,18 @@ Independent samples of exp(-2 V / sigma^2), or trajectories of dX = -grad V dt +
 """
 
 from functools import partial
+from typing import Unpack
 
 import xarray as xr
 
 from daskid.datasets import systems
-from daskid.datasets.blocks import CHUNK
-from daskid.datasets.diffusions import diffusion
+from daskid.datasets.diffusions import Sampling, diffusion
 from daskid.datasets.equilibrium import equilibrium
+from daskid.datasets.systems.truth import System
 
 
 def double_well(
-    samples: int,
-    *,
-    c: float = 0.0,
-    sigma: float = 0.5,
-    step: float | None = None,
-    members: int = 1,
-    dimension: int | None = None,
-    noise: float = 0.0,
-    seed: int = 0,
-    chunks: int = CHUNK,
+    samples: int, *, c: float = 0.0, sigma: float = 0.5, **how: Unpack[Sampling]
 ) -> xr.Dataset:
     r"""Sample the tilted double well, :math:`V = x^4/4 - x^2/2 + c x`.
 
@@ -81,24 +73,11 @@ def double_well(
     0.81
     """
     system = systems.double_well(c, sigma)
-    key = ("double_well", (float(c),), float(sigma))
-    return diffusion(
-        system, samples, partial(equilibrium, key=key), step=step, members=members,
-        seed=seed, chunks=chunks, dimension=dimension, noise=noise,
-    )  # fmt: skip
+    return _sampled(system, samples, (float(c),), **how)
 
 
 def triple_well(
-    samples: int,
-    *,
-    sigma: float = 1.0,
-    rotation: float = 0.0,
-    step: float | None = None,
-    members: int = 1,
-    dimension: int | None = None,
-    noise: float = 0.0,
-    seed: int = 0,
-    chunks: int = CHUNK,
+    samples: int, *, sigma: float = 1.0, rotation: float = 0.0, **how: Unpack[Sampling]
 ) -> xr.Dataset:
     """Sample three wells in the plane, two deep ones and one above and between them [1]_.
 
@@ -134,24 +113,10 @@ def triple_well(
     True
     """
     system = systems.triple_well(sigma, rotation)
-    key = ("triple_well", (), float(sigma))
-    return diffusion(
-        system, samples, partial(equilibrium, key=key), step=step, members=members,
-        seed=seed, chunks=chunks, dimension=dimension, noise=noise,
-    )  # fmt: skip
+    return _sampled(system, samples, **how)
 
 
-def mueller_brown(
-    samples: int,
-    *,
-    sigma: float = 6.0,
-    step: float | None = None,
-    members: int = 1,
-    dimension: int | None = None,
-    noise: float = 0.0,
-    seed: int = 0,
-    chunks: int = CHUNK,
-) -> xr.Dataset:
+def mueller_brown(samples: int, *, sigma: float = 6.0, **how: Unpack[Sampling]) -> xr.Dataset:
     """Sample the surface of Mueller and Brown [1]_: steep, curved, with a shallow third well.
 
     Parameters
@@ -182,8 +147,12 @@ def mueller_brown(
     (1000, 5)
     """
     system = systems.mueller_brown(sigma)
-    key = ("mueller_brown", (), float(sigma))
-    return diffusion(
-        system, samples, partial(equilibrium, key=key), step=step, members=members,
-        seed=seed, chunks=chunks, dimension=dimension, noise=noise,
-    )  # fmt: skip
+    return _sampled(system, samples, **how)
+
+
+def _sampled(
+    system: System, samples: int, shape: tuple[float, ...] = (), **how: Unpack[Sampling]
+) -> xr.Dataset:
+    """Return samples of a system whose invariant density has a few numbers of shape."""
+    key = (system.name, shape, float(system.sigma))
+    return diffusion(system, samples, partial(equilibrium, key=key), **how)

@@ -1,18 +1,17 @@
 """Do the error bars of the dimension cover? On periodic tori, and on correlated frames.
 
-``python tests/benchmarks/coverage.py [--samples 1000] [--replicas 400] [--dimensions 1 2 5]``
-prints, for each estimate and its error: the mean, its bias in units of the standard
-deviation over replicas, the share of replicas whose 68 % interval holds the true d, and the
-mean error over that standard deviation. With 400 replicas the two are known to 2.3 % and
-3.5 % (one standard deviation). An error marked (f) or (i) is of independent ratios and known
-to be too small.
+``python tests/benchmarks/dimension_coverage.py [--samples 1000] [--replicas 400] [--dimensions 1 2
+5]`` prints, for each estimate and its error: the mean, its bias in units of the standard deviation
+over replicas, the share of replicas whose 68 % interval holds the true d, and the mean error over
+that standard deviation. With 400 replicas the two are known to 2.3 % and 3.5 % (one standard
+deviation). An error marked (f) or (i) is of independent ratios and known to be too small.
 
-``python tests/benchmarks/coverage.py --correlation 0.99 [--samples 4000] [--blocks 20]`` draws
-frames in time: three Gaussian features, each an autoregressive process x' = phi x + noise. Every
-estimate stands there three times: with the error of independent samples, with ``block``, whose
-jackknife deletes half of the blocks at a time, and with the textbook's jackknife that deletes one
-block at a time from samples and neighbors. What an interval should hold is the mean over replicas:
-the density is not constant, so the estimates have a bias, which no error covers.
+``python tests/benchmarks/dimension_coverage.py --correlation 0.99 [--samples 4000] [--blocks 20]``
+draws frames in time: three Gaussian features, each an autoregressive process x' = phi x + noise.
+Every estimate stands there three times: with the error of independent samples, with ``block``,
+whose jackknife deletes half of the blocks at a time, and with the textbook's jackknife that
+deletes one block at a time from samples and neighbors. What an interval should hold is the mean
+over replicas: the density is not constant, so the estimates have a bias, which no error covers.
 """
 
 import argparse

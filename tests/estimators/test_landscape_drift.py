@@ -199,6 +199,10 @@ def test_fokker_planck__of_the_triple_well_is_known():
     assert times[0, 2] == pytest.approx(84.17, rel=1.5e-2)
     assert times[2, 0] == pytest.approx(30.63, rel=5e-3)
     np.testing.assert_array_equal(np.diag(times), 0)
+    q = out.cell_committor.values.reshape(150, 150)
+    np.testing.assert_allclose(q + q[::-1], 1, atol=1e-6)  # left and right are the same
+    assert (q.min(), q.max()) == (0.0, 1.0)
+    assert q[40, 75] > 0.95  # the first core is on the right
     p, x = out.cell_probability.values, out.cell_position.values
     assert p.sum() == pytest.approx(1)
     expected = np.exp(-2 * system.potential(x))

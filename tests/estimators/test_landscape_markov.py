@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import xarray as xr
+from landscape_input import labeled
 
 from daskid import datasets
 from daskid import variables as v
-from daskid.estimators.landscape.markov import committor, markov
+from daskid.estimators.landscape import committor, markov, transitions
+from daskid.kernels.landscape import fokker_planck
 
 MINIMA = np.array([[1.048, -0.042], [-1.048, -0.042], [0.0, 1.537]])
 
@@ -44,6 +46,19 @@ def test_markov__finds_the_relaxation_times_of_the_triple_well(model):
     assert model.lag.values[:3] == pytest.approx([0.4, 0.8, 1.6])
 
 
+def test_markov__has_the_timescales_that_deeptime_finds(model):
+    pytest.importorskip("deeptime")
+    from deeptime.markov import TransitionCountEstimator
+    from deeptime.markov.msm import MaximumLikelihoodMSM
+
+    parts = list(model.microstate.values.reshape(6, -1).astype(np.int32))
+    for lag, i in ((1, 0), (2, 1)):
+        counts = TransitionCountEstimator(lag, "sliding").fit_fetch(parts).submodel_largest()
+        theirs = MaximumLikelihoodMSM(reversible=True, maxerr=1e-12).fit_fetch(counts)
+        expected = 0.4 * theirs.timescales(3)  # of the fourth they take a negative eigenvalue
+        np.testing.assert_allclose(model.implied_timescale[i, :3], expected, rtol=1e-5)
+
+
 def test_markov__predicts_what_is_observed_later(model):
     assert model.after.values == pytest.approx(0.8 * np.arange(1, 6))
     apart = model.stay_predicted - model.stay_observed
@@ -75,6 +90,30 @@ def test_committor__is_one_half_between_the_deep_wells(model, wells):
     np.testing.assert_allclose(q + other, 1.0, atol=1e-9)
 
 
+def test_committor__is_that_of_the_fokker_planck_equation(model, wells):
+    out = committor(model)
+    x, q, error = wells.rows.values, out.committor.values, out.committor_error.values
+    found = transitions(wells)
+    floor = wells.peak_log_density.values - found.core_depth.values
+    system = datasets.systems.triple_well()
+    box = [(-2.5, 2.5), (-2.0, 2.8)]
+    cells = 60
+    rates = fokker_planck.jump_rates(system.drift, np.ones(2), np.array(box), cells)
+    at = fokker_planck.centers(np.array(box), cells)
+    near = ((at[:, np.newaxis] - MINIMA) ** 2).sum(axis=-1).argmin(axis=1)
+    deep = -2 * system.potential(at) > floor[near]
+    truth = fokker_planck.committor(rates, deep & (near == 0), deep & (near == 1))
+    width = np.ptp(np.array(box), axis=1) / cells
+    place = ((x - np.array(box)[:, 0]) / width).astype(int) @ [cells, 1]
+    free = (q > 0) & (q < 1)
+    apart = q - truth[place]
+    # microstates are as wide as 0.1 of a committor between the wells
+    assert np.sqrt((apart[free] ** 2).mean()) < 0.1
+    assert abs(apart[free].mean()) < 2 * error[free].max()
+    assert 0.002 < error[free].mean() < 0.06
+    assert (error[~free] == 0).all()
+
+
 def test_markov__has_the_same_bits_for_any_chunks(wells, model):
     some = wells.isel(sample=slice(9000))
     whole = markov(some, lag=1, microstates=20)
@@ -100,3 +139,62 @@ def test_markov__names_what_is_wrong(wells, model):
         committor(wells)
     with pytest.raises(ValueError, match="target: expected two different peaks from 0 to 2, got"):
         committor(model, target=3)
+    with pytest.raises(ValueError, match="microstates: expected a whole number, 2 or more, got 1"):
+        markov(wells, microstates=1)
+
+
+def test_markov__refuses_time_that_goes_back(wells):
+    few = wells.isel(sample=slice(300))
+    back = few.assign_coords(time=("sample", np.r_[0:150.0, 149.0:299.0]))
+    with pytest.raises(
+        ValueError, match=r"time: expected it to increase .* got 149\.0 at sample 150"
+    ):
+        markov(back, microstates=4)
+
+
+def walk(states, **coords):
+    """Rows at 0, 1, ... that are peaks of their own."""
+    states = np.asarray(states)
+    p = int(states.max()) + 1
+    jitter = 0.01 * np.random.default_rng(0).standard_normal(states.size)
+    rows = ("sample", "feature"), (states + jitter)[:, np.newaxis]
+    return labeled(states, **coords).assign(rows=rows, peak_sample=("peak", np.arange(p)))
+
+
+def test_markov__counts_no_pairs_over_gaps_and_between_trajectories():
+    states = np.tile([0, 0, 0, 1, 1, 1], 50)
+    time = np.arange(300.0) + 10 * (np.arange(300) // 30)
+    whole, cut = (markov(walk(states, **c), lag=1, microstates=2) for c in ({}, {"time": time}))
+    assert whole.microstate_transition.values.diagonal() == pytest.approx([2 / 3, 2 / 3], abs=0.01)
+    stays = cut.microstate_transition.values[cut.microstate_peak == 1][:, cut.microstate_peak == 1]
+    # of 49 steps from 1 to 0 nine are over gaps
+    assert float(stays[0, 0]) == pytest.approx(100 / 140, abs=1e-6)
+    with pytest.raises(ValueError, match=r"lag: expected .* longest stretch .* 30, got 30: take"):
+        markov(walk(states, time=time), lag=30, microstates=2)
+    short = walk(states, trajectory=np.r_[np.zeros(299, int), 1])
+    with pytest.raises(ValueError, match=r"lag: expected fewer frames .* shortest .* 1, got 1: "):
+        markov(short, microstates=2)
+
+
+def test_markov__of_one_state_or_of_one_never_left():
+    one = markov(walk(np.zeros(200, int)), microstates=4)
+    assert one.stay_predicted.values == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="source, target: expected two peaks, got 1: the land"):
+        committor(one)
+    # 2 is entered and never left
+    states = np.r_[np.tile(np.repeat([0, 1], 10), 20), np.full(60, 2)]
+    out = markov(walk(states), lag=1, microstates=3)
+    lump = out.microstate_peak.values.tolist()
+    assert out.microstate_probability.values[lump.index(2)] == 0
+    assert np.isnan(out.stay_predicted[:, 2]).all()
+    assert np.nanmax(committor(out).committor) == 1.0
+    assert np.isnan(committor(out).committor[-1])
+    with pytest.raises(ValueError, match="target: expected a peak that is both entered and left"):
+        committor(out, target=2)
+    lone = out.assign(log_density=out.log_density.where(out.peak_label != 1, -9.0))
+    with pytest.raises(ValueError, match="target: expected a peak with samples in its core, got 1"):
+        committor(lone)
+    coarse = markov(walk(np.tile([0, 1], 100)), lag=1, microstates=2)
+    coarse = coarse.assign(microstate=coarse.microstate * 0)
+    with pytest.raises(ValueError, match="source, target: expected cores in different microstates"):
+        committor(coarse)

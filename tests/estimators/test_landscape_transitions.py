@@ -1,17 +1,21 @@
 """transitions: visits of cores, one by one; times of any kind; gaps; what can't be is refused."""
 
 import json
+import warnings
 
 import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
 from landscape_input import labeled
+from scipy.spatial import cKDTree
 
 from daskid import datasets
 from daskid import variables as v
 from daskid.blockwise import landscape as blockwise
+from daskid.estimators.density import density, kstar
 from daskid.estimators.landscape import transitions
+from daskid.estimators.peaks import peaks
 
 SWITCHING = np.tile(np.repeat([0, -1, 1, -1], [20, 3, 10, 3]), 5)
 
@@ -111,6 +115,53 @@ def test_transitions__need_a_stay_as_long_as_asked_for():
     assert json.loads(out.transition_count.attrs["parameters"])["dwell"] == 15
 
 
+def test_transitions__take_cores_by_name():
+    ds = labeled(SWITCHING, time=0.5 * np.arange(180))
+    same = transitions(ds.assign(near=("sample", SWITCHING.astype("i1"))), core="near")
+    whole = transitions(ds)
+    for name in ("transition_count", "state_time", "mean_first_passage_time_high"):
+        np.testing.assert_array_equal(same[name], whole[name])
+    assert np.isnan(same.core_depth).all()
+    smaller = np.where(np.arange(180) % 36 < 30, SWITCHING, -1)
+    alone = xr.Dataset({"near": ("sample", smaller)}, coords={"time": ds.time})
+    out = transitions(alone, core="near")  # no peaks, no density
+    assert out.core_samples.values.tolist() == [100, 35]
+    assert out.transition_count.values.tolist() == [[0, 5], [4, 0]]
+    assert json.loads(out.transition_count.attrs["parameters"])["core"] == "near"
+    for bad in ("far", "log_density"):
+        with pytest.raises(ValueError, match="core: expected the name of whole numbers"):
+            transitions(ds, core=bad)
+    for shift, got in ((3, 4), (-3, -2)):
+        wrong = ds.assign(near=("sample", SWITCHING + shift))
+        with pytest.raises(
+            ValueError, match=f"core: expected 'near' to have .* up to 1, got {got}"
+        ):
+            transitions(wrong, core="near")
+
+
+def test_transitions__of_frames_one_by_one_are_refused_or_left_out():
+    alone = np.arange(180)
+    with pytest.raises(ValueError, match=r"sample: expected frames that follow .* got 180 traj"):
+        transitions(labeled(SWITCHING, trajectory=alone))
+    with pytest.raises(ValueError, match=r"sample: expected frames that follow .* got 1 traj"):
+        transitions(labeled(np.zeros(1, int)))
+    some = transitions(labeled(SWITCHING, trajectory=np.minimum(alone, 30)))
+    rest = transitions(labeled(SWITCHING[30:]))
+    assert some.transition_count.attrs["segments"] == 31
+    np.testing.assert_array_equal(some.transition_count, rest.transition_count)
+
+
+def test_transitions__of_states_never_left_or_never_met():
+    # 0 is left once and for all; 2 is never entered
+    out = transitions(labeled(np.repeat([2, 0, 1], [30, 30, 90]), time=2.0 * np.arange(150)))
+    assert out.transition_count.values.tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
+    passage = out.mean_first_passage_time.values
+    assert np.isinf(passage[1]).sum() == 2
+    assert np.isinf(passage[0, 2])
+    assert passage[2, 1] == passage[2, 0] + passage[0, 1] == 120.0
+    assert (out.mean_first_passage_time_low.values[1, [0, 2]] > 0).all()
+
+
 def test_transitions__name_what_is_wrong():
     with pytest.raises(v.SchemaError, match="no 'peak_label' in the dataset: run peaks first"):
         transitions(xr.Dataset())
@@ -118,6 +169,10 @@ def test_transitions__name_what_is_wrong():
     time[7] = 6.0
     with pytest.raises(ValueError, match=r"time: expected it to increase .* got 6.0 at sample 7"):
         transitions(labeled(SWITCHING, time=time))
+    for worse in (np.nan, 180.0):  # after it as well
+        time[7] = worse
+        with pytest.raises(ValueError, match="time: expected it to increase along each traj"):
+            transitions(labeled(SWITCHING, time=time))
     parts = np.repeat([0, 1, 0], 60)
     with pytest.raises(ValueError, match=r"trajectory: expected the frames .* got 0 in several"):
         transitions(labeled(SWITCHING, trajectory=parts))
@@ -167,3 +222,39 @@ def test_transitions__cover_the_passage_times_of_the_double_well():
     assert (inside >= 16).all()
     # what is taken from all: time over changes, 250 of either kind
     assert 1 / np.mean(1 / np.array(mean), axis=0) == pytest.approx(truth, rel=0.2)
+
+
+def test_climate__of_samples_has_two_states_and_a_candidate_from_which_both_are_reached():
+    # as tests/benchmarks/climate_landscape.py does, in 2,400 years, a frame every 200 days
+    ds = datasets.ghil_sellers(1096, step=200, members=4, seed=1).load()
+    mean = datasets.global_mean(ds.rows.values)
+    x = ds.rows.values * ds.weight.values**0.5
+    distance, index = cKDTree(x).query(x, k=110)
+    near = abs(index - np.arange(4384)[:, np.newaxis]) > 4  # frames in time are no neighbors
+    first = np.argsort(~near, axis=1, kind="stable")[:, :100]
+    lists = {
+        f"neighbor_{name}": (("sample", "neighbor"), np.take_along_axis(values, first, axis=1))
+        for name, values in (("distance", distance), ("index", index))
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # lists are short, for speed
+        out = peaks(density(kstar(ds.assign(lists), dimension=2.0)), z=2.5).compute()
+    states = mean[out.peak_sample.values]
+    assert states.size == 2
+    warm, cold = np.argsort(-states)
+    # most probable, not steady, and of few samples: within 10 K of 297.4 and 235.0
+    assert states[[warm, cold]] == pytest.approx([297.4, 235.0], abs=10)
+    side = np.where(mean > 290, 0, np.where(mean < 242, 1, -1))
+    times = transitions(ds[["rows"]].assign(side=("sample", side)), core="side")
+    pair = [0, 1], [1, 0]
+    known = np.array(json.loads(ds.attrs["truth"])["residence_time"])
+    assert (times.mean_first_passage_time_low.values[pair] < 1.15 * known).all()
+    assert (times.mean_first_passage_time_high.values[pair] > 0.85 * known).all()
+    start = out.rows.values[int(out.saddle_sample[0])]
+    assert 257.6 < datasets.global_mean(start) < 290  # warmer than the edge state
+    runs = datasets.ghil_sellers(400, step=30, members=12, start=start, seed=2)
+    means = datasets.global_mean(runs.rows.values).reshape(12, -1)
+    inside = (means > 290) | (means < 242)
+    first = means[np.arange(12), inside.argmax(axis=1)]
+    assert inside.any(axis=1).all()
+    assert 0 < (first < 242).sum() < 12

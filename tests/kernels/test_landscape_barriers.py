@@ -1,4 +1,4 @@
-"""Heights in halves of the data, and the best paths, against loops."""
+"""Heights, also in halves of the data, and the best paths, against loops."""
 
 import naive_landscape
 import numpy as np
@@ -53,9 +53,29 @@ def test_half_densities__double_the_variance_of_a_density():
     assert 0.25 * np.mean((one - other) ** 2) == pytest.approx(0.5 / 200, rel=0.2)
 
 
-def test_highest__is_by_height_not_by_density():
-    g, log_density = np.array([1.0, 3.0, 2.0, 0.0]), np.array([5.0, 4.0, 6.0, 7.0])
-    assert kernels.highest(g, log_density, np.array([0, 2, 4])).tolist() == [4.0, 6.0]
+@given(st.integers(0, 2**32 - 1))
+def test_averages_and_weighted__equal_least_squares(seed):
+    rng = np.random.default_rng(seed)
+    n, m, k = 30, 5, 9
+    index = np.stack([rng.permutation(n)[:k] for _ in range(m)])
+    distance = np.sort(rng.random((m, k)), axis=1)
+    kstar, row = rng.integers(2, k + 1, m), rng.permutation(n)[:m]
+    values = rng.normal(size=n)
+    average = kernels.averages(index, kstar, row, values)
+    weight = kernels.intercept_weights(distance, kstar)
+    found = kernels.weighted(index, kstar, row, weight, values)
+    assert weight.shape == (m, k + 1)
+    for r in range(m):
+        y = values[[row[r], *index[r, : kstar[r]]]]
+        x = np.append(0.0, distance[r, : kstar[r]]) ** 2
+        assert average[r] == pytest.approx(y.mean(), abs=1e-12)
+        assert found[r] == pytest.approx(np.polynomial.polynomial.polyfit(x, y, 1)[0], abs=1e-8)
+        assert (weight[r, kstar[r] + 1 :] == 0).all()
+
+
+def test_intercept_weights__are_those_of_a_mean_where_nothing_has_a_distance():
+    weight = kernels.intercept_weights(np.zeros((1, 3)), np.array([3]))
+    assert weight.tolist() == [[0.25] * 4]
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -70,26 +90,12 @@ def test_saddles__equal_naive(seed):
     label = np.linalg.norm(x[:, np.newaxis] - x[peak], axis=-1).argmin(axis=1)
     row = np.flatnonzero(rng.random(n) < 0.7)
     g = rng.integers(0, 12, row.size).astype(float)
-    log_density = g + rng.random(row.size)
     place = np.full(n, -1)
     place[row] = np.arange(row.size)
     pair = np.array([[0, 1], [0, 2], [1, 2]])
-    found = kernels.saddles(
-        index[row], kstar[row], row, log_density, g, place, label, fixed, peak, pair
-    )
-    expected = naive_landscape.saddles(index, kstar, row, log_density, g, label, fixed, peak)
-    np.testing.assert_array_equal(found, [expected.get(tuple(ab), np.nan) for ab in pair.tolist()])
-
-
-def test_near_peaks__are_those_within_some_errors_and_the_peak():
-    label = np.array([1, 0, 0, 1, 0, 0, 0])
-    height = np.array([4.0, 5.0, 4.9, 3.9, 4.5, 4.8, 4.7])
-    row, start = kernels.near_peaks(label, height, np.full(7, 0.1), np.array([1, 0]), 3.5, 99)
-    assert np.split(row, start[1:-1])[0].tolist() == [1, 2, 5, 6]
-    assert np.split(row, start[1:-1])[1].tolist() == [0, 3]
-    row, start = kernels.near_peaks(label, height, np.full(7, 0.1), np.array([2, 0]), 3.5, 2)
-    assert 2 in row[: start[1]]
-    assert (np.diff(start) <= 3).all()
+    found = kernels.saddles(index[row], kstar[row], row, g, place, label, fixed, peak, pair)
+    expected = naive_landscape.saddles(index, kstar, row, g, label, fixed, peak)
+    np.testing.assert_array_equal(found, [expected.get(tuple(ab), -1) for ab in pair.tolist()])
 
 
 def test_ascend__goes_up_and_jumps_where_nobody_is_higher():

@@ -86,6 +86,13 @@ def test_rates__equal_the_naive_ones(drift, sigma, box, cells):
     np.testing.assert_allclose(
         fp.first_passage(found, target), naive.first_passage(expected, target), rtol=1e-9
     )
+    source = (x[:, 0] < x[:, 0].min() + 0.5) & ~target
+    inside = ~(source | target)
+    q = np.linalg.solve(
+        expected[np.ix_(inside, inside)], -expected[np.ix_(inside, target)].sum(axis=1)
+    )
+    np.testing.assert_allclose(fp.committor(found, source, target)[inside], q, rtol=1e-8)
+    np.testing.assert_array_equal(fp.committor(found, source, target)[~inside], target[~inside])
     modes = np.sort(np.linalg.eigvals(expected).real)[::-1][1:4]
     np.testing.assert_allclose(fp.relaxation(found, 3).real, modes, rtol=1e-8)
 

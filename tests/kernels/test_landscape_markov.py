@@ -24,19 +24,20 @@ def chain(n, transition, seed):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5))
 def test_lag_counts__are_pairs_within_a_segment(seed, lag):
     rng = np.random.default_rng(seed)
-    state, block = rng.integers(0, 3, 30), np.arange(30) // 8
+    state, block = rng.integers(0, 3, 30), np.arange(30) * 4 // 30
     segment = np.cumsum(rng.random(30) < 0.1)
     expected = np.zeros((4, 3, 3), int)
+    begin = np.flatnonzero(np.diff(segment, prepend=-1))
     for i in range(30 - lag):
         if segment[i] == segment[i + lag]:
             expected[block[i], state[i], state[i + lag]] += 1
-    found = kernels.lag_counts(state, segment, block, lag, 3, 4)
+    found = kernels.lag_counts(state, begin, lag, 3, 4)
     np.testing.assert_array_equal(found, expected)
 
 
 def test_reversible__of_symmetric_counts_is_their_own():
     count = np.array([[10.0, 3.0, 0.0], [3.0, 20.0, 5.0], [0.0, 5.0, 7.0]])
-    transition, stationary = kernels.reversible(count, FINE)
+    transition, stationary = kernels.reversible(count, count.sum(axis=1), FINE)
     np.testing.assert_allclose(transition, count / count.sum(axis=1, keepdims=True), rtol=1e-9)
     np.testing.assert_allclose(stationary, count.sum(axis=1) / count.sum(), rtol=1e-9)
 
@@ -45,7 +46,7 @@ def test_reversible__of_symmetric_counts_is_their_own():
 def test_reversible__is_in_balance_and_more_likely_than_those_near_it(seed):
     rng = np.random.default_rng(seed)
     count = rng.integers(1, 30, (4, 4)).astype(float)
-    transition, stationary = kernels.reversible(count, FINE)
+    transition, stationary = kernels.reversible(count, count.sum(axis=1), FINE)
     flow = stationary[:, np.newaxis] * transition
     np.testing.assert_allclose(flow, flow.T, atol=1e-9)
     best = (count * np.log(transition)).sum()
@@ -53,6 +54,24 @@ def test_reversible__is_in_balance_and_more_likely_than_those_near_it(seed):
         other = flow * np.exp(0.01 * (noise := rng.normal(size=(4, 4))) + 0.01 * noise.T)
         other /= other.sum(axis=1, keepdims=True)
         assert (count * np.log(other)).sum() <= best + 1e-9
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 7))
+def test_reversible__does_not_depend_on_where_it_begins(seed, m):
+    # few counts of very different size: the largest steps have to be halved
+    rng = np.random.default_rng(seed)
+    count = np.floor(10 ** rng.uniform(-1, 5, (m, m)))
+    inside = kernels.connected(count.astype(int))
+    count = count[np.ix_(inside, inside)]
+    plain = np.maximum(count.sum(axis=1), 1.0)
+    far = plain * 10 ** rng.uniform(-2, 2, plain.size)
+    if count.any():
+        first, second = (kernels.reversible(count, start, FINE) for start in (plain, far))
+        np.testing.assert_allclose(first[1], second[1], rtol=1e-7)
+        x = first[1][:, np.newaxis] * first[0]
+        out = count.sum(axis=1) / first[1]
+        fixed = (count + count.T) / np.add.outer(out, out)
+        np.testing.assert_allclose(fixed, x, rtol=1e-7, atol=1e-12)
 
 
 def test_timescales__and_stays_of_two_states():
@@ -92,16 +111,16 @@ def test_models__equal_those_of_deeptime():
     weight[:4, 4:] *= 0.02
     weight[4:, :4] *= 0.02
     state = chain(20_000, weight / weight.sum(axis=1, keepdims=True), 3)
-    zero = np.zeros(state.size, int)
     for lag in (1, 3):
-        count = kernels.lag_counts(state, zero, zero, lag, 8, 1)[0]
+        count = kernels.lag_counts(state, np.zeros(1, int), lag, 8, 1)[0]
         theirs = TransitionCountEstimator(lag, "sliding").fit_fetch(state)
         np.testing.assert_array_equal(count, np.asarray(theirs.count_matrix))
         model = MaximumLikelihoodMSM(reversible=True, maxerr=1e-13).fit_fetch(theirs)
-        transition, stationary = kernels.reversible(count.astype(float), FINE)
-        np.testing.assert_allclose(transition, model.transition_matrix, atol=1e-6)
+        flat = np.ones(8)
+        transition, stationary = kernels.reversible(count.astype(float), flat, FINE)
+        np.testing.assert_allclose(transition, model.transition_matrix, atol=1e-8)
         found = lag * kernels.timescales(transition, stationary, 3)
-        np.testing.assert_allclose(found, model.timescales(3), rtol=1e-4)
+        np.testing.assert_allclose(found, model.timescales(3), rtol=1e-6)
         ends = np.arange(8) == 0, np.arange(8) == 7
         np.testing.assert_allclose(
             kernels.committor(transition, *ends), model.committor_forward([0], [7]), atol=1e-4
@@ -117,6 +136,18 @@ def test_microstates__are_spread_over_rare_places_too():
     assert (own == own[-1]).sum() == 1
     assert np.linalg.norm(x - center[own], axis=1).max() < 2.5
     assert len(cells.spread(np.zeros((10, 2)), 4, 0)) == 1
+
+
+def test_microstates__are_means_of_their_rows_added_one_after_another():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(500, 3)) * 10 ** rng.uniform(-3, 3, (500, 1))
+    center = cells.spread(x, 5, 0)
+    own = cells.nearest(x, center)
+    for m in range(5):
+        total = np.zeros(3)
+        for row in x[own == m]:
+            total = total + row
+        np.testing.assert_array_equal(center[m], total / (own == m).sum())
 
 
 def test_microstates__see_a_period_as_a_circle():

@@ -11,77 +11,34 @@ from daskid.blockwise import gather
 from daskid.blockwise import landscape as blockwise
 from daskid.blockwise.search import lengths
 from daskid.estimators.landscape.basins import basins
-from daskid.estimators.landscape.blocks import Units, check_count, halves, units
-from daskid.estimators.landscape.uncertainty import dimension_error
+from daskid.estimators.landscape.blocks import Units, check_count, units
+from daskid.estimators.landscape.heights import (
+    Lists,
+    Table,
+    Whole,
+    border,
+    deals,
+    heights,
+    located,
+    peak_bias,
+    saddle_bias,
+)  # fmt: skip
+from daskid.estimators.landscape.uncertainty import Dimension, dimension_error
 from daskid.kernels.landscape import barriers as kernels
 from daskid.typing import Array, Floats, Ints
 
-MOST, ENTRIES = 2048, 1 << 24
-"""Samples that compete for a peak or a saddle, and entries of lists of all of them."""
-DEPTH = 6.0
-"""Errors of a peak by which samples that compete for it may be lower."""
 CONVENTION = "entry [a, b] is the climb from peak a towards peak b, ln p_a - ln p_saddle, in kT"
 COVERS = (
-    "The scatter over samples drawn anew, from halves of the {words}, with the peaks, k* and the "
-    "dimension of the data; in quadrature the bias that noise makes, and dimension_error times "
-    "the slope of the barrier with the dimension. Peaks that are there or not, the bias of a "
-    "density that varies within its neighborhoods{more} are left out."
+    "The scatter over samples drawn anew, from halves of the {words}, with the peaks and k* of the "
+    "data, and dimension_error times the slope of the barrier with the dimension. Peaks that are "
+    "there or not, what a density adds that is not quadratic within its neighborhoods{more} are "
+    "left out."
 )
-TABLES = (
-    v.peak_label, v.peak_halo, v.peak_sample, v.peak_log_density, v.peak_log_density_error,
-    v.saddle_peak, v.saddle_sample, v.saddle_log_density, v.saddle_log_density_error,
-)  # fmt: skip
+STEP = 1e-6
+"""Of a numerical derivative: along straight lines, but where two saddles are equal."""
+TABLES = v.peak_sample, v.saddle_peak, v.saddle_sample, v.saddle_log_density
 VECTORS = v.peak_label, v.peak_halo, v.log_density, v.log_density_error
 LISTS = v.neighbor_index, v.neighbor_distance, v.kstar
-
-
-class Table(NamedTuple):
-    """Peaks and saddles in memory: (p,) and (s,) as :func:`daskid.peaks` gives them."""
-
-    peak: Ints
-    height: Floats
-    pair: Ints
-    saddle: Ints
-    level: Floats
-    level_error: Floats
-
-
-class Lists(NamedTuple):
-    """(n, k) lists, (n,) how many count and first samples at the same places; same chunks."""
-
-    neighbor: da.Array
-    distance: da.Array
-    kstar: da.Array
-    location: da.Array
-
-
-class Zones(NamedTuple):
-    """Lists of who competes, (m, k) and (m,), and (z + 1,) where those of each zone start."""
-
-    neighbor: Array
-    kstar: Array
-    log_density: Floats
-    error: Floats
-    start: Ints
-
-
-class Border(NamedTuple):
-    """Lists of who competes for saddles, (m, k) and (m,), and the (n,) place of each sample."""
-
-    neighbor: Array
-    kstar: Array
-    row: Ints
-    log_density: Floats
-    error: Floats
-    place: Array
-
-
-class Whole(NamedTuple):
-    """(n,) basin, log density and its error of all samples."""
-
-    label: Array
-    log_density: Floats
-    error: Floats
 
 
 class Matrices(NamedTuple):
@@ -100,17 +57,22 @@ def barriers(
     to the saddle at which both basins touch (NaN where they do not), and *minimax*, to the
     lowest point of the best path, which may lead through other basins.
 
-    Both are differences of log densities, :math:`\ln p_a - \ln p_s`, of samples chosen as
-    the highest among many, so noise adds to a peak, and to the saddle, differently. What it
-    adds is measured: samples (or blocks of frames) are dealt into halves, ``replicates`` times;
-    in either half, with twice the variance, peaks and saddles are chosen anew. The mean of both
-    less the whole is the bias, their difference gives the scatter. The bias of one data
-    set is too uncertain to be taken off (the scatter would grow by half), and is smallest where
-    noise was largest, so it is part of the error, but no less than the root mean square of that of
-    all barriers. A wrong dimension multiplies barriers: :math:`(\Delta \ln r)^2 s_d^2` is added to
-    the squared errors, :math:`s_d` the largest change of Gride's dimension from neighborhoods of 32
-    times fewer samples to those of twice as many, or the error of the variable that the
-    dimension is of.
+    Both are differences of heights, log densities at a peak and at a saddle. Densities of single
+    samples, chosen as the highest of many noisy ones, are too high at peaks, by two errors and
+    more. So peaks and saddles are located by densities averaged over the :math:`k^*` neighbors;
+    their height is the intercept of a regression of the neighbors' log densities on the squared
+    distance, free of what a quadratic surface adds. What choosing still adds is measured by
+    cross-fitting: samples (or blocks of frames) are dealt into halves, peaks and saddles located
+    anew in one half and evaluated in both. The difference holds what the choice adds to the height
+    and, once more, how far the choice is from the true place (for a quadratic surface as
+    much), in halves with twice the variance: a quarter of it is taken off. The best of several
+    paths is chosen as well: what the mean over halves adds is taken off ``barrier_minimax``.
+
+    Errors are the scatter between halves, over ``replicates`` deals. A wrong dimension multiplies
+    barriers: Gride, where it reaches the number of features, is replaced by that number; otherwise
+    :math:`(\Delta \ln r)^2 s_d^2` is added to the squared errors, :math:`s_d` the largest change
+    of Gride's dimension from neighborhoods of 32 times fewer samples to those of twice as many, or
+    the error of the variable that the dimension is of.
 
     Parameters
     ----------
@@ -128,7 +90,7 @@ def barriers(
     Returns
     -------
     ``ds`` with ``barrier_direct`` and ``barrier_minimax`` (peak, other_peak), their ``*_error``,
-    and the biases ``barrier_direct_bias`` and ``barrier_minimax_bias`` that are in it, and
+    the biases ``barrier_direct_bias`` and ``barrier_minimax_bias`` that were taken off, and
     ``barrier_dimension_slope``, the change of ``barrier_minimax`` by a dimension larger by 1.
     For each basin its probability, entropy :math:`-\langle \ln (p / P) \rangle` and the share of
     halo, with errors. For each saddle the two samples on either side, in the order of
@@ -147,14 +109,35 @@ def barriers(
 
     Notes
     -----
-    Peaks compete among the samples of their basin that are within 6 errors, 2048 at most; for
-    saddles all samples that see another basin climb anew in either half. On 20,000 samples
-    of a triple well (4.70 and 1.05 kT) these estimates are 0.1 to 0.2 kT too high: by noise, and
-    as Gride reads 2.05 for the dimension (see ``tests/benchmarks/landscape_coverage.py``).
-    Cross-fitting (choose in one half, evaluate in the other) is off to the other side, because
-    what is chosen in one half is not the highest point. Where many ``kstar`` are capped the bias
-    is underestimated. Reads the lists twice; replicates need the lists of those who compete alone,
-    whatever the number of samples.
+    A standard error is near :math:`1.7 / \sqrt{k^*}`, :math:`k^*` at the saddle, so a barrier of
+    :math:`b` kT within 3 % (one standard error) takes :math:`k^* = 3200 / b^2` there: 150 for 4.7
+    kT, 2,900 for 1.05 kT. Lists must be as long: where ``kstar`` is capped at peaks, noise is
+    larger than it has to be. In the triple well :math:`k^*` grows as :math:`N^{2/3}`, and errors
+    fall as :math:`N^{-1/3}`: 0.2 kT at 20,000 samples, 0.12 kT at 100,000; 3 % of 4.7 kT take
+    50,000, of 1.05 kT some millions.
+
+    Found by ``tests/benchmarks/landscape_coverage.py`` (20,000 samples, k as ``analyze`` chooses
+    it; 22 seeds of the triple, 19 of the double well, so that shares are known to 5 %):
+
+    ======================= ===== ==== ====== ==== ===== ======
+    barrier                 truth mean covers sd   se/sd before
+    ======================= ===== ==== ====== ==== ===== ======
+    triple well, 0 to 1     5.22  5.13 100 %  0.29 1.00  5.26
+    triple well, 0, 1 to 2  4.70  4.73 88 %   0.21 0.87  4.97
+    triple well, 2 to 0, 1  1.05  1.05 98 %   0.21 1.07  1.27
+    triple well, best path  4.70  4.82 69 %   0.23 0.72
+    double well             2.00  2.05 95 %   0.06 1.4
+    ======================= ===== ==== ====== ==== ===== ======
+
+    *before*: differences of the densities of single samples, peak less saddle (10 other seeds, k =
+    400). The best path of the triple well is chosen among two that are equally good: its error is
+    too small (the share is that of an error a tenth smaller than the present one). At 100,000
+    samples, k = 700, the best paths from 0 and 1 read 4.67 and 4.69 (means of three seeds; 5.1
+    before), and the shallow barrier 1.00 +- 0.13. In one dimension z = 1.65 shows five peaks
+    and more, 4 the two of the double well; "calibrated" (3.2 at 10,000 samples, k = 100) is
+    simulated up to there.
+
+    Reads the lists three times; halves need those near peaks, saddles and borders alone.
 
     References
     ----------
@@ -187,43 +170,35 @@ def barriers(
     """
     check_count("replicates", replicates, 2)
     check_count("seed", seed, 0)
-    tables = [np.asarray(x.compute()) for x in v.read(ds, *TABLES[2:])]
-    table = Table(tables[0], tables[1], *tables[3:])
+    table = Table(*(np.asarray(x.compute()) for x in v.read(ds, *TABLES)))
     lists, inputs = _lists(ds)
     vectors = tuple(gather.whole(x) for x in v.read(ds, *VECTORS))
     label, halo, log_density, error = (np.asarray(x) for x in da.compute(*vectors))
-    unit = units(ds, block, label.size)
+    unit, whole = units(ds, block, label.size), Whole(label, log_density, error)
+    near, dealt = border(lists, table, whole), deals(unit, label.size, replicates, seed)
+    point = np.concatenate(located(lists, table, whole, near))
+    found = heights(lists, point, whole, dealt)
+    dimension, log_r = dimension_error(ds), _log_radii(lists, point)
+    peak = peak_bias(lists, table, whole, dealt)
+    excess = np.concatenate([peak, saddle_bias(lists, table, whole, near, dealt)])
+    value = found.value - dimension.change * log_r - excess
+    climbs = _climbs(value, found.moved, log_r * dimension.error, table.pair, excess)
     g = da.from_array(log_density - error, chunks=-1)
-    center = da.from_array(table.peak[label], chunks=-1)
-    across = blockwise.touching(lists.neighbor, lists.kstar, lists.location, center)
-    zones = _peak_zones(lists, table, label, log_density, error)
-    border = _border_zone(lists, table, across.compute(), label, log_density, error)
-    whole = Whole(label, log_density, error)
-    barrier = _matrices(table.height, table.level, table.pair)
-    bias, spread = _resampled(zones, border, whole, table, unit, (replicates, seed))
-    slope, s_d, words = _of_dimension(ds, lists, table)
     parent = np.asarray(blockwise.parents(lists.neighbor, lists.kstar, lists.location, g).compute())
-    side = _sides(lists, table, label)
-    point, of_saddle = _paths(parent, label, table, side)
+    side = _sides(lists, table, point[peak.size :], label)
+    path, of_saddle = _paths(parent, label, table, side)
     values: dict[v.Variable, Any] = {
-        v.barrier_direct: barrier.direct,
-        v.barrier_direct_error: _norm(spread.direct, _typical(bias.direct), s_d * slope.direct),
-        v.barrier_direct_bias: bias.direct,
-        v.barrier_minimax: barrier.minimax,
-        v.barrier_minimax_error: _norm(spread.minimax, _typical(bias.minimax), s_d * slope.minimax),
-        v.barrier_minimax_bias: bias.minimax,
-        v.barrier_dimension_slope: slope.minimax,
+        **climbs,
+        v.barrier_dimension_slope: _change(value, -log_r, table.pair).minimax,
         **basins(label, halo, log_density, table.peak.size, unit),
         v.edge_sample: side,
-        v.edge_free_energy: log_density.max() - table.level,
-        v.edge_free_energy_error: table.level_error,
-        v.path_sample: point,
+        v.path_sample: path,
         v.path_saddle: of_saddle,
     }
     return v.assign(
-        ds, values, inputs=(*TABLES, *VECTORS[2:], *inputs, *unit.inputs),
+        ds, values, inputs=(*TABLES, *VECTORS, *inputs, *unit.inputs),
         parameters={"replicates": int(replicates), "seed": int(seed)} | unit.parameter,
-        attrs=_attrs(unit, s_d, words),
+        attrs=_attrs(unit, dimension),
     )  # fmt: skip
 
 
@@ -245,116 +220,84 @@ def _lists(ds: xr.Dataset) -> tuple[Lists, tuple[v.Variable, ...]]:
     return Lists(index, distance, kstar.rechunk(rows), location.rechunk(rows)), names
 
 
-def _norm(*parts: Floats) -> Floats:
-    total: Floats = np.sqrt(sum(part**2 for part in parts))
-    return total
+def _log_radii(lists: Lists, point: Ints) -> Floats:
+    """Return the logarithms of the radii of the neighborhoods of points."""
+    distance, kstar = blockwise.rows((lists.distance, lists.kstar), point)
+    log_r: Floats = np.log(np.take_along_axis(distance, kstar[:, np.newaxis] - 1, axis=1)[:, 0])
+    return log_r
 
 
-def _typical(bias: Floats) -> Floats:
-    """Return how large biases may be: as found, and no less than their root mean square."""
-    known = bias[~np.isnan(bias)]
-    floor = np.sqrt((known**2).mean()) if known.size else 0.0
-    return np.maximum(np.abs(bias), floor)
+def _climbs(
+    value: Floats, moved: Floats, by_dimension: Floats, pair: Ints, excess: Floats
+) -> dict[v.Variable, Any]:
+    """Return the barriers and the free energies of the saddles, with errors.
+
+    Of heights (p + s,), what halves of the data add to them (replicates, p + s), what an error of
+    the dimension adds (p + s,), and the bias that was taken off (p + s,).
+    """
+    whole, slope = _matrices(value, pair), _change(value, by_dimension, pair)
+    bent, spread = _scatter(value, moved, pair)
+    total = [np.hypot(one, other) for one, other in zip(spread, slope, strict=True)]
+    off = _change(value, excess, pair)
+    peaks = value.size - len(pair)
+    top = int(value[:peaks].argmax())
+    climb = moved[:, [top]] - moved[:, peaks:]
+    tilt = by_dimension[top] - by_dimension[peaks:]
+    return {
+        v.barrier_direct: whole.direct,
+        v.barrier_direct_error: total[0],
+        v.barrier_direct_bias: off.direct,
+        v.barrier_minimax: whole.minimax - bent.minimax,
+        v.barrier_minimax_error: total[1],
+        v.barrier_minimax_bias: off.minimax + bent.minimax,
+        v.edge_free_energy: value[top] - value[peaks:],
+        v.edge_free_energy_error: np.sqrt((climb**2).mean(axis=0) + tilt**2),
+    }
 
 
-def _peak_zones(
-    lists: Lists, table: Table, label: Array, log_density: Floats, error: Floats
-) -> Zones:
-    """Return who competes for each peak."""
-    most = max(ENTRIES // lists.neighbor.shape[1] // max(table.peak.size, 1), 16)
-    row, start = kernels.near_peaks(label, log_density, error, table.peak, DEPTH, min(MOST, most))
-    neighbor, kstar = blockwise.rows((lists.neighbor, lists.kstar), row)
-    return Zones(neighbor, kstar, log_density[row], error[row], start.astype(np.int64))
-
-
-def _border_zone(
-    lists: Lists, table: Table, across: Array, label: Array, log_density: Floats, error: Floats
-) -> Border:
-    """Return who competes for the saddles: near a border, and not far below its saddle."""
-    row = np.flatnonzero(across >= 0)
-    level = np.full((table.peak.size, table.peak.size), np.inf)
-    level[tuple(table.pair.T)] = level[tuple(table.pair.T[::-1])] = table.level
-    above = log_density[row] - level[label[row], label[across[row]]]
-    near = above > -DEPTH * error[row]
-    row, above = row[near], np.abs(above[near])
-    most = ENTRIES // lists.neighbor.shape[1]
-    row = np.sort(row[np.argsort(above, kind="stable")[:most]])
-    neighbor, kstar = blockwise.rows((lists.neighbor, lists.kstar), row)
-    place = np.full(label.size, -1, np.int32)
-    place[row] = np.arange(row.size)
-    return Border(neighbor, kstar, row, log_density[row], error[row], place)
-
-
-def _resampled(
-    zones: Zones, border: Border, whole: Whole, table: Table, unit: Units, deals: tuple[int, int]
-) -> tuple[Matrices, Matrices]:
-    """Return the bias and the standard errors of the barriers."""
-    replicates, seed = deals
-    base = _found(zones, border, whole, table, zones.log_density, border.log_density, 1.0)
-    moved, square = np.zeros((2, 2, table.peak.size, table.peak.size))
-    for replicate in range(replicates):
-        half = halves(unit, seed, replicate)
-        high = kernels.half_densities(*zones[:4], half)
-        low = kernels.half_densities(
-            border.neighbor, border.kstar, border.log_density, border.error, half
-        )
-        one, other = (
-            _found(zones, border, whole, table, *each, 2.0**0.5)
-            for each in zip(high, low, strict=True)
-        )
-        for m in range(2):
-            moved[m] += 0.5 * (one[m] + other[m]) - base[m]
-            square[m] += 0.25 * (one[m] - other[m]) ** 2
-    return Matrices(*(moved / replicates)), Matrices(*np.sqrt(square / replicates))
-
-
-def _found(
-    zones: Zones, border: Border, whole: Whole, table: Table, high: Floats, low: Floats, wide: float
-) -> Matrices:
-    """Return the barriers by new densities, whose errors are ``wide`` times those of the data."""
-    peak = kernels.highest(high - wide * zones.error, high, zones.start)
-    level = kernels.saddles(
-        border.neighbor, border.kstar, border.row, low, low - wide * border.error, border.place,
-        whole.label, whole.log_density - wide * whole.error, table.peak, table.pair,
-    )  # fmt: skip
-    return _matrices(peak, np.where(np.isnan(level), table.level, level), table.pair)
-
-
-def _matrices(height: Floats, level: Floats, pair: Ints) -> Matrices:
-    """Return the barriers of peaks of these heights, with saddles of these levels."""
+def _matrices(value: Floats, pair: Ints) -> Matrices:
+    """Return the barriers of peaks and saddles of these heights, (p + s,)."""
+    height, level = np.split(value, [value.size - len(pair)])
     direct = np.full((height.size, height.size), np.nan)
-    for (a, b), at in zip(pair, level, strict=True):
-        direct[a, b], direct[b, a] = height[a] - at, height[b] - at
+    for a, b in (pair.T, pair.T[::-1]):
+        direct[a, b] = height[a] - level
     best = kernels.bottlenecks(pair, level, height.size)
     minimax = np.where(best > -np.inf, height[:, np.newaxis] - best, np.nan)
     return Matrices(direct, minimax)
 
 
-def _of_dimension(ds: xr.Dataset, lists: Lists, table: Table) -> tuple[Matrices, float, str]:
-    """Return the slope of the barriers with the dimension, its error, and where that is from."""
-    row = np.concatenate([table.peak, table.saddle])
-    distance, kstar = blockwise.rows((lists.distance, lists.kstar), row)
-    log_r = np.log(np.take_along_axis(distance, kstar[:, np.newaxis] - 1, axis=1)[:, 0])
-    peak, saddle = np.split(-log_r, [table.peak.size])
-    direct = _matrices(peak, saddle, table.pair).direct
-    minimax = np.full_like(direct, np.nan)
-    best = kernels.bottlenecks(table.pair, table.level, table.peak.size)
-    order = np.argsort(table.level, kind="stable")
-    there = best > -np.inf
-    at = order[np.searchsorted(table.level[order], best[there])]
-    minimax[there] = (peak[:, np.newaxis] - np.zeros_like(best))[there] - saddle[at]
-    return Matrices(direct, minimax), *dimension_error(ds)
+def _scatter(value: Floats, moved: Floats, pair: Ints) -> tuple[Matrices, Matrices]:
+    """Return by how much ``moved`` changes barriers both ways, the mean and the scatter."""
+    whole = _matrices(value, pair)
+    mean, square = ([np.zeros_like(x) for x in whole] for _ in range(2))
+    for step in (*moved, *-moved):
+        for m, one in enumerate(_matrices(value + step, pair)):
+            mean[m] += (one - whole[m]) / (2 * len(moved))
+            square[m] += (one - whole[m]) ** 2 / (2 * len(moved))
+    error = (np.sqrt(np.maximum(x - y**2, 0.0)) for x, y in zip(square, mean, strict=True))
+    return Matrices(*mean), Matrices(*error)
 
 
-def _sides(lists: Lists, table: Table, label: Array) -> Ints:
-    """Return the samples on either side of each saddle, in the order of its peaks."""
-    side = np.full((table.saddle.size, 2), -1, np.int64)
-    (index,) = blockwise.rows((lists.neighbor,), table.saddle)
-    for s, (saddle, pair) in enumerate(zip(table.saddle, table.pair, strict=True)):
-        own = int(label[saddle] == pair[1])
-        across = index[s][label[index[s]] == pair[1 - own]]
-        side[s, own] = saddle
-        side[s, 1 - own] = across[0] if across.size else -1
+def _change(value: Floats, direction: Floats, pair: Ints) -> Matrices:
+    """Return by how much barriers grow as heights go on in a direction, at the paths of now."""
+    one, other = (_matrices(value + step * direction, pair) for step in (STEP, -STEP))
+    return Matrices(*((high - low) / (2 * STEP) for high, low in zip(one, other, strict=True)))
+
+
+def _sides(lists: Lists, table: Table, saddle: Ints, label: Array) -> Ints:
+    """Return the samples on either side of each saddle, in the order of its peaks.
+
+    The saddle and its first neighbor in the other basin, or those of the saddle that the peaks
+    were found with.
+    """
+    side = np.full((saddle.size, 2), -1, np.int64)
+    for at in (table.saddle, saddle):
+        (index,) = blockwise.rows((lists.neighbor,), at)
+        for s, (i, pair) in enumerate(zip(at, table.pair, strict=True)):
+            own = int(label[i] == pair[1])
+            across = index[s][label[index[s]] == pair[1 - own]]
+            if label[i] == pair[own] and (across.size or at is table.saddle):
+                side[s, own], side[s, 1 - own] = i, across[0] if across.size else -1
     return side
 
 
@@ -372,12 +315,13 @@ def _paths(parent: Array, label: Array, table: Table, side: Ints) -> tuple[Ints,
     return np.concatenate(point), np.concatenate(saddle)
 
 
-def _attrs(unit: Units, s_d: float, words: str) -> dict[v.Variable, dict[str, Any]]:
+def _attrs(unit: Units, dimension: Dimension) -> dict[v.Variable, dict[str, Any]]:
     more = "" if unit.parameter else ", correlations of frames"
     error = {
         "covers": COVERS.format(words=unit.words, more=more),
-        "dimension_error": s_d,
-        "dimension_error_of": words,
+        "dimension_error": dimension.error,
+        "dimension_error_of": dimension.words,
+        "dimension_change": dimension.change,
     }
     told = {"convention": CONVENTION}
     return {
@@ -385,5 +329,6 @@ def _attrs(unit: Units, s_d: float, words: str) -> dict[v.Variable, dict[str, An
         v.barrier_minimax: told,
         v.barrier_direct_error: error,
         v.barrier_minimax_error: error,
+        v.edge_free_energy_error: error,
         v.basin_probability_error: {"covers": f"The scatter over {unit.words}, at fixed basins."},
     }

@@ -45,6 +45,32 @@ def cores(ds: xr.Dataset) -> Cores:
     return Cores(blockwise.cores(label, log_density, height - depth), depth)
 
 
+def named_cores(ds: xr.Dataset, name: str) -> tuple[Cores, v.Variable]:
+    """Return the samples that a variable says are in the cores, and what was read. Computes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variable, it is no whole number of each sample, or a number is not of
+        a peak.
+    """
+    if name not in ds.variables or ds[name].dims != ("sample",) or ds[name].dtype.kind not in "iu":
+        raise ValueError(
+            f"core: expected the name of whole numbers (sample), -1 outside of all cores, got "
+            f"{name!r}: e.g. core='core' after ds.assign(core=('sample', numbers))"
+        )
+    named = v.Variable(name, ("sample",), "iu", "1", "core that the sample is in", "")
+    (core,) = v.read(ds, named)
+    most = int(core.max().compute())
+    states = ds.sizes.get("peak", max(most, 0) + 1)
+    if not 0 <= most < states:
+        raise ValueError(
+            f"core: expected {name!r} to have numbers of the states up to {states - 1}, got "
+            f"{most} at most: -1 is for samples outside of all cores"
+        )
+    return Cores(core.astype(np.int32), np.full(states, np.nan)), named
+
+
 def persistences(height: Floats, joined: Ints, level: Floats) -> Floats:
     """Return the drop from each peak to where it ends: (p,).
 

@@ -89,37 +89,24 @@ def edge_state(
     >>> float(out.edge_state[0].round(4)), int(out.edge_unstable), bool(out.edge_success)
     (0.101, 1, True)
     """
-    first = position("a", a)
-    second = position("b", b, first.size)
+    pair = _apart(a, b)
     whole("rounds", rounds, 1)
     whole("longest", longest, 1)
-    if not (0 < narrow < wide < np.inf and 0 < dt < np.inf):
-        raise ValueError(
-            f"narrow, wide, dt: expected 0 < narrow < wide and dt above 0, got {narrow!r}, "
-            f"{wide!r}, {dt!r}: leave them out for the defaults"
-        )
-    moved = np.asarray(step(first), np.float64)
-    if moved.shape != first.shape:
-        raise ValueError(
-            f"step: expected a state of shape {first.shape}, got {moved.shape}: it must return "
-            "the state one step later"
-        )
-
-    def advance(x: Floats) -> Floats:
-        return np.asarray(step(x), np.float64)
-
-    labels = [settle(advance, classify, x, longest) for x in (first, second)]
+    parameters = {"dt": dt, "narrow": narrow, "wide": wide, "rounds": rounds, "longest": longest}
+    _check_sizes(narrow, wide, dt)
+    advance = _same_shape(step, pair[0])
+    labels = [settle(advance, classify, x, longest) for x in pair]
     if None in labels or labels[0] == labels[1]:
         raise ValueError(
             f"a, b: expected states that come to different attractors, got the labels {labels}: "
             f"pass others, or more than longest={longest} steps"
         )
     found = track(
-        advance, classify, Pair(first, second, (labels[0], labels[1])), narrow=narrow, wide=wide,
+        advance, classify, Pair(*pair, (labels[0], labels[1])), narrow=narrow, wide=wide,
         rounds=rounds, longest=longest, newton=newton,
     )  # fmt: skip
     known = found.multipliers.size > 0
-    rate = np.log(np.abs(found.multipliers)) / dt if known else np.full(first.size, np.nan)
+    rate = np.log(np.abs(found.multipliers)) / dt if known else np.full(pair[0].size, np.nan)
     values = {
         v.edge_state: found.state,
         v.edge_success: found.steady,
@@ -127,5 +114,32 @@ def edge_state(
         v.edge_unstable: int((rate > 0).sum()) if known else -1,
         v.edge_rate: rate,
     }
-    parameters = {"dt": dt, "narrow": narrow, "wide": wide, "rounds": rounds, "longest": longest}
     return v.assign(xr.Dataset(), values, inputs=(), parameters=parameters)
+
+
+def _apart(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Floats, Floats]:
+    first = position("a", a)
+    return first, position("b", b, first.size)
+
+
+def _check_sizes(narrow: float, wide: float, dt: float) -> None:
+    if not (0 < narrow < wide < np.inf and 0 < dt < np.inf):
+        raise ValueError(
+            f"narrow, wide, dt: expected 0 < narrow < wide and dt above 0, got {narrow!r}, "
+            f"{wide!r}, {dt!r}: leave them out for the defaults"
+        )
+
+
+def _same_shape(step: Callable[[Floats], Any], state: Floats) -> Callable[[Floats], Floats]:
+    """Return the step as float64, after trying it."""
+
+    def advance(x: Floats) -> Floats:
+        return np.asarray(step(x), np.float64)
+
+    moved = advance(state)
+    if moved.shape != state.shape:
+        raise ValueError(
+            f"step: expected a state of shape {state.shape}, got {moved.shape}: it must return "
+            "the state one step later"
+        )
+    return advance

@@ -49,7 +49,8 @@ def fokker_planck(
     ``relaxation_time`` (timescale), :math:`-1 / \mathrm{Re}\,\lambda` of the slowest modes (one
     that oscillates much faster than it decays may be missed); and, where there are cores,
     ``core_passage_time`` (core, other_core), the mean time from core to other_core, over the
-    stationary density in the first. Times are those of the drift.
+    stationary density in the first; where there are two, ``cell_committor`` (cell), the
+    probability to reach the second before the first. Times are those of the drift.
 
     Raises
     ------
@@ -99,6 +100,8 @@ def fokker_planck(
     }
     if sets:
         values[v.core_passage_time] = _times(rates, probability, sets)
+    if len(sets) > 1:
+        values[v.cell_committor] = kernels.committor(rates, sets[0] & ~sets[1], sets[1])
     parameters = {"sigma": strength, "box": edges, "cells": cells, "timescales": timescales}
     return v.assign(xr.Dataset(), values, inputs=(), parameters=parameters)
 

@@ -7,11 +7,10 @@ import numpy as np
 import xarray as xr
 
 from daskid import variables as v
+from daskid.variables.energy import GAS_CONSTANT
 
 Units = Literal["kT", "kJ/mol", "kcal/mol"]
-GAS_CONSTANT = {"kJ/mol": 8.31446261815324e-3, "kcal/mol": 8.31446261815324e-3 / 4.184}
-"""Per kelvin: exact in SI, and by the thermochemical calorie."""
-CONVENTION = "F = max ln p - ln p, in kT, p the density of the samples"
+CONVENTION = "F = kT (max ln p - ln p), p the density of the samples"
 COVERS = (
     "The error of the log density at this one sample; that of the zero, which all samples share, "
     "is left out."
@@ -80,7 +79,7 @@ def free_energy(
     >>> out.free_energy.values, out.potential.values
     (array([2. , 0. , 0.5]), array([0.25  , 0.    , 0.0625]))
     """
-    factor = _factor(temperature, units)
+    factor = energy_of(temperature, units)
     for name, value in (("sigma", sigma), ("temperature", temperature)):
         _check(name, value)
     inputs = v.log_density, v.log_density_error
@@ -106,7 +105,7 @@ def free_energy(
     )  # fmt: skip
 
 
-def _factor(temperature: float | None, units: str) -> float:
+def energy_of(temperature: float | None, units: str) -> float:
     """Return what one kT is in these units."""
     if units not in ("kT", *GAS_CONSTANT):
         raise ValueError(

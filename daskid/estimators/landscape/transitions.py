@@ -7,7 +7,14 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.blockwise import landscape as blockwise
-from daskid.estimators.landscape.cores import TABLES, Clock, Cores, clock, cores
+from daskid.estimators.landscape.cores import (
+    TABLES,
+    Clock,
+    Cores,
+    clock,
+    cores,
+    named_cores,
+)
 from daskid.kernels.landscape import counting as kernels
 from daskid.typing import Ints
 
@@ -17,7 +24,9 @@ DRAWS = 2000
 COVERS = "95 %, {what}; which peaks there are, and what is in their cores, are taken as given."
 
 
-def transitions(ds: xr.Dataset, *, dwell: float | None = None, seed: int = 0) -> xr.Dataset:
+def transitions(
+    ds: xr.Dataset, *, dwell: float | None = None, core: str | None = None, seed: int = 0
+) -> xr.Dataset:
     r"""Count the transitions between the states, and time them; this step *computes*.
 
     The core of a peak :math:`a` is made of the samples of its basin with
@@ -39,6 +48,10 @@ def transitions(ds: xr.Dataset, *, dwell: float | None = None, seed: int = 0) ->
         there are several. Without ``time`` the unit is one frame.
     dwell
         Time for which a core has to be seen, before another one, for a visit to count.
+    core
+        Name of other cores than these: a variable (sample) with the number of the state whose
+        core a sample is in, -1 for none. Then no density is needed, nor peaks; if there are
+        peaks, they are the states. ``core_depth`` is NaN.
     seed
         Of the intervals of mean first passage times.
 
@@ -58,8 +71,8 @@ def transitions(ds: xr.Dataset, *, dwell: float | None = None, seed: int = 0) ->
     SchemaError
         If there are no peaks.
     ValueError
-        If time does not increase along a trajectory, a trajectory is in several parts, or
-        ``dwell`` is negative.
+        If time does not increase along a trajectory, a trajectory is in several parts, no two
+        frames follow each other, ``dwell`` is negative, or ``core`` is no such name.
 
     Notes
     -----
@@ -91,7 +104,9 @@ def transitions(ds: xr.Dataset, *, dwell: float | None = None, seed: int = 0) ->
     ([[0, 3], [2, 0]], [[nan, 20.0], [29.5, nan]])
     """
     wait = _checked(dwell)
-    found, of_time = cores(ds), clock(ds)
+    inputs: tuple[v.Variable, ...]
+    found, inputs = (cores(ds), TABLES) if core is None else _named(ds, core)
+    of_time = clock(ds)
     tally, frames, lone = _counted(found, of_time, wait)
     rate, *rate_ends = kernels.rates(tally.tally.changes, tally.tally.time)
     mean, *ends = kernels.passages(tally.tally, seed, DRAWS)
@@ -111,19 +126,29 @@ def transitions(ds: xr.Dataset, *, dwell: float | None = None, seed: int = 0) ->
     attrs: dict[v.Variable, dict[str, Any]] = {
         v.transition_count: {
             "segments": tally.segments, "gaps": tally.gaps, "without_core": lone,
-            "step": tally.step, "time_units": unit,
+            "time_step": tally.step, "time_units": unit,
         },
     }  # fmt: skip
     return v.assign(
-        ds, values, inputs=(*TABLES, *of_time.inputs),
-        parameters={"dwell": wait, "seed": int(seed)}, attrs=attrs | _units(unit),
+        ds, values, inputs=(*inputs, *of_time.inputs),
+        parameters={"dwell": wait, "core": core, "seed": int(seed)}, attrs=attrs | _units(unit),
     )  # fmt: skip
+
+
+def _named(ds: xr.Dataset, core: str) -> tuple[Cores, tuple[v.Variable]]:
+    found, named = named_cores(ds, core)
+    return found, (named,)
 
 
 def _counted(found: Cores, of_time: Clock, dwell: float) -> tuple[blockwise.Counted, Ints, str]:
     """Return what was counted, (p,) frames in each core, and the states without one."""
     peaks = found.depth.size
     counted = blockwise.count(found.core, of_time.time, of_time.trajectory, peaks, dwell)
+    if counted.segments == found.core.size:
+        raise ValueError(
+            f"sample: expected frames that follow each other, got {counted.segments} trajectories "
+            "of one frame: without the coordinate trajectory all samples are one"
+        )
     lone = np.flatnonzero(counted.frames < FEWEST)
     frames = counted.frames
     if (frames[lone] > 0).any():  # again, without them

@@ -1,22 +1,39 @@
 """How well the dimension is known by which densities were computed."""
 
+from typing import NamedTuple
+
 import numpy as np
 import xarray as xr
 
 from daskid import variables as v
 
 
-def dimension_error(ds: xr.Dataset) -> tuple[float, str]:
-    """Return the standard error of the dimension, and what it is."""
+class Dimension(NamedTuple):
+    """By how much to change the dimension of the densities, the error after that, its source."""
+
+    change: float
+    error: float
+    words: str
+
+
+def dimension_error(ds: xr.Dataset) -> Dimension:
+    """Return how much the dimension of the densities is off.
+
+    Gride's, on a density that varies, reads too much where neighborhoods are large; the number of
+    features is an upper bound, and where Gride reaches it, the dimension.
+    """
     if v.kstar_dimension.name not in ds.variables:
-        return 0.0, "no dimension in the dataset"
+        return Dimension(0.0, 0.0, "no dimension in the dataset")
     attrs, given = ds[v.kstar_dimension.name].attrs, v.parameters(ds, v.kstar_dimension)
     name = f"{given.get('dimension')}_error"
     if "scale" in attrs:
         scales, found = np.atleast_1d(attrs["scales"]), np.atleast_1d(attrs["dimensions"])
-        own = found[scales == attrs["scale"]]
+        own = float(found[scales == attrs["scale"]][0])
+        most = ds.sizes["feature"] if v.rows.name in ds.variables else np.inf
+        if own >= most:
+            return Dimension(most - own, 0.0, "the number of features, which Gride reaches")
         near = (scales >= attrs["scale"] / 32) & (scales <= attrs["scale"] * 2)
-        return float(np.abs(found[near] - own).max()), "Gride over scales"
+        return Dimension(0.0, float(np.abs(found[near] - own).max()), "Gride over scales")
     if name in v.VARIABLES and name in ds.variables:
-        return float(v.read(ds, v.VARIABLES[name])[0].compute()), name
-    return 0.0, "given, without an error"
+        return Dimension(0.0, float(v.read(ds, v.VARIABLES[name])[0].compute()), name)
+    return Dimension(0.0, 0.0, "given, without an error")

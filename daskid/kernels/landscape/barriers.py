@@ -1,10 +1,9 @@
-"""Heights of peaks and saddles in halves of the data, and the best paths between peaks.
+"""Heights of peaks and saddles, their scatter over halves of the data, and the best paths.
 
 A half of the samples (or of blocks of them) has lost the other one from every neighbor list.
 In balls of fixed radius the counts of two halves are two independent draws, each with twice the
-variance of the whole. So the difference of what both halves say has the variance of
-what the whole says, four times, and their mean, less the whole, is the bias that noise makes:
-highest of noisy values, it grows with their variance.
+variance of the whole, so half of the difference of what both say scatters as the whole does,
+and what is chosen in one half can be judged by the other.
 """
 
 import math
@@ -15,36 +14,78 @@ from daskid.kernels._jit import jit
 from daskid.typing import Array, Floats, Ints
 
 
-def near_peaks(
-    label: Array, log_density: Floats, error: Floats, peak: Ints, depth: float, most: int
-) -> tuple[Ints, Ints]:
-    """Return the samples that are nearly as high as their peak.
+@jit
+def averages(index: Array, kstar: Array, row: Ints, values: Floats) -> Floats:
+    """Return the mean of ``values`` over each sample and its ``kstar`` neighbors: (m,).
 
     Parameters
     ----------
-    label, log_density, error
-        (n,) basin, log density and its error.
-    peak
-        (p,) sample of each peak.
-    depth
-        By how many errors of the peak a sample may be lower.
-    most
-        Samples a peak; where there are more, every second, third, ... of them, and the peak.
-
-    Returns
-    -------
-    The samples, peak by peak, and (p + 1,) where those of each start.
+    index, kstar
+        (m, k) lists, and how many of them count.
+    row
+        (m,) places of the samples themselves in ``values``.
+    values
+        (n,) of all that the lists point to.
     """
-    floor = log_density[peak] - depth * error[peak]
-    row = np.flatnonzero(log_density >= floor[label])
-    row = row[np.argsort(label[row], kind="stable")]
-    start = np.searchsorted(label[row], np.arange(peak.size + 1))
-    parts = []
-    for top, a, b in zip(peak, start[:-1], start[1:], strict=True):
-        step = max(-(-(b - a) // most), 1)
-        parts.append(np.union1d(row[a:b:step], [top]))
-    sizes = [part.size for part in parts]
-    return np.concatenate([*parts, np.empty(0, np.int64)]), np.cumsum([0, *sizes])
+    out = np.empty(row.size)
+    for r in range(row.size):
+        k = min(kstar[r], index.shape[1])
+        total = values[row[r]]
+        for c in range(k):
+            total += values[index[r, c]]
+        out[r] = total / (k + 1.0)
+    return out
+
+
+@jit
+def intercept_weights(distance: Array, kstar: Array) -> Floats:
+    """Return weights with which values in a ball give the one at its center: (m, k + 1).
+
+    The values are regressed on the squared distance from the center, by least squares: the
+    intercept is free of what a quadratic surface adds to their mean. Weights are of the sample
+    itself, then of its neighbors, 0 beyond ``kstar``; they sum to 1.
+
+    Parameters
+    ----------
+    distance, kstar
+        (m, k) sorted distances, and how many of them count.
+    """
+    out = np.zeros((kstar.size, distance.shape[1] + 1))
+    for r in range(kstar.size):
+        k = min(kstar[r], distance.shape[1])
+        far = np.float64(distance[r, k - 1]) if k > 0 else 0.0
+        mean, square = 0.0, 0.0
+        for c in range(k):
+            x = (distance[r, c] / far) ** 2 if far > 0.0 else 0.0
+            mean += x / (k + 1.0)
+            square += x * x
+        spread = square - (k + 1.0) * mean * mean
+        tilt = mean / spread if spread > 0.0 else 0.0
+        out[r, 0] = 1.0 / (k + 1.0) + tilt * mean
+        for c in range(k):
+            x = (distance[r, c] / far) ** 2 if far > 0.0 else 0.0
+            out[r, c + 1] = 1.0 / (k + 1.0) - tilt * (x - mean)
+    return out
+
+
+@jit
+def weighted(index: Array, kstar: Array, row: Ints, weight: Floats, values: Floats) -> Floats:
+    """Return sums of ``values`` over each sample and its neighbors, with weights: (m,).
+
+    Parameters
+    ----------
+    index, kstar, row, values
+        As of :func:`averages`.
+    weight
+        (m, k + 1) of :func:`intercept_weights`.
+    """
+    out = np.empty(row.size)
+    for r in range(row.size):
+        total = weight[r, 0] * values[row[r]]
+        for c in range(min(kstar[r], index.shape[1])):
+            total += weight[r, c + 1] * values[index[r, c]]
+        out[r] = total
+    return out
 
 
 @jit
@@ -93,15 +134,14 @@ def saddles(
     index: Array,
     kstar: Array,
     row: Ints,
-    log_density: Floats,
     g: Floats,
     place: Array,
     label: Array,
     fixed: Floats,
     peak: Ints,
     pair: Ints,
-) -> Floats:
-    """Return the log density at which basins meet first, going down, found anew near borders.
+) -> Ints:
+    """Return the samples at which basins meet first, going down, found anew near borders.
 
     Samples near borders climb again, by new heights, until they leave the set: whoever is outside
     keeps height and basin. A sample that climbs nowhere is the peak of its basin, if that one
@@ -112,8 +152,8 @@ def saddles(
     ----------
     index, kstar, row
         (m, k) lists of the set, (m,) how many count, and sample numbers, ascending.
-    log_density, g
-        (m,) log densities, and heights.
+    g
+        (m,) heights.
     place
         (n,) the place of each sample in the set, -1 for those outside.
     label, fixed
@@ -123,13 +163,13 @@ def saddles(
 
     Returns
     -------
-    (s,) log densities, NaN for basins that do not meet.
+    (s,) sample numbers, -1 for basins that do not meet.
     """
     node = _nodes(index, kstar, row, g, place, label, fixed, peak)
     border, other = _borders(index, kstar, row, node, place, label)
     order = np.argsort(-g[border], kind="mergesort")
     top = np.arange(peak.size + row.size)
-    met = np.full((peak.size, peak.size), np.nan)
+    met = np.full((peak.size, peak.size), -1)
     for e in order:
         a, b = top[node[border[e]]], top[other[e]]
         while top[a] != a:
@@ -138,9 +178,9 @@ def saddles(
             b = top[b]
         if a >= peak.size or b >= peak.size:
             top[max(a, b)] = min(a, b)
-        elif a != b and math.isnan(met[a, b]):
-            met[a, b] = met[b, a] = log_density[border[e]]
-    out = np.empty(len(pair))
+        elif a != b and met[a, b] < 0:
+            met[a, b] = met[b, a] = row[border[e]]
+    out = np.empty(len(pair), np.int64)
     for s in range(len(pair)):
         out[s] = met[pair[s, 0], pair[s, 1]]
     return out
@@ -197,19 +237,6 @@ def _borders(
             border[found], other[found] = r, node[across]
             found += 1
     return border[:found], other[:found]
-
-
-@jit
-def highest(g: Floats, log_density: Floats, start: Ints) -> Floats:
-    """Return the log density where ``g`` is greatest in each zone: (z,)."""
-    out = np.empty(start.size - 1)
-    for z in range(start.size - 1):
-        best = start[z]
-        for r in range(start[z], start[z + 1]):
-            if g[r] > g[best]:
-                best = r
-        out[z] = log_density[best]
-    return out
 
 
 @jit

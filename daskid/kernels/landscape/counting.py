@@ -195,10 +195,13 @@ def passages(tally: Tally, seed: int, draws: int) -> tuple[Floats, Floats, Float
 
 
 def _dispersion(stay: Floats) -> Floats:
-    """Return the squared scatter of stays over their squared mean, drawn towards 1."""
+    """Return the squared scatter of stays over their squared mean, drawn towards 1.
+
+    For n exponential stays that of the sample is n / (n + 1) on average, which is made up for.
+    """
     n, total, square = stay.T
     mean = total / np.maximum(n, 1.0)
-    scatter = square - n * mean**2
+    scatter = (square - n * mean**2) * (n + 1.0) / np.maximum(n, 1.0)
     freedom = np.maximum(n - 1.0, 0.0)
     seen = np.where(mean > 0, scatter / np.where(mean > 0, mean**2, 1.0), freedom)
     found: Floats = (np.maximum(seen, 0.0) + EXPONENTIAL) / (freedom + EXPONENTIAL)

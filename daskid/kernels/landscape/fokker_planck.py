@@ -115,3 +115,16 @@ def first_passage(rates: Rates, target: Array) -> Floats:
     outside = ~target
     out[outside] = splu(rates[outside][:, outside]).solve(-np.ones(outside.sum()))
     return out
+
+
+def committor(rates: Rates, source: Array, target: Array) -> Floats:
+    """Return the (n,) probabilities to reach one set of cells before another."""
+    from scipy.sparse.linalg import splu
+
+    out = target.astype(np.float64)
+    free = ~(source | target)
+    if free.any():
+        into = np.asarray(rates[free][:, target].sum(axis=1)).ravel()
+        solved = splu(rates[free][:, free]).solve(-into)
+        out[free] = np.clip(solved, 0.0, 1.0)
+    return out

@@ -6,31 +6,38 @@ from scipy.sparse import csr_array
 from daskid.kernels._jit import jit
 from daskid.typing import Array, Floats, Ints
 
-ITERATIONS = 100_000
+ROUNDS, HALVINGS, FARTHEST = 200, 30, 2.0
+"""Newton steps at most, how often one is halved, and how far it goes in ln q."""
+FLAT = 1e-13
+"""Over the largest second derivative: what no direction is flatter than."""
 
 
 @jit
-def lag_counts(
-    state: Array, segment: Array, block: Array, lag: int, states: int, blocks: int
-) -> Ints:
+def lag_counts(state: Array, begin: Array, lag: int, states: int, blocks: int) -> Ints:
     """Return the pairs of states ``lag`` frames apart in a segment, by block of the first one.
 
     Parameters
     ----------
-    state, segment, block
+    state
         (n,) of each frame.
+    begin
+        (s,) first frames of the segments, the very first among them.
     lag, states, blocks
-        How many frames, states, blocks.
+        How many frames, states, and blocks of frames, as equal as can be.
 
     Returns
     -------
     (blocks, states, states) numbers.
     """
+    n = state.size
     out = np.zeros((blocks, states, states), np.int64)
-    for i in range(state.size - lag):
-        j = i + lag
-        if segment[i] == segment[j]:
-            out[block[i], state[i], state[j]] += 1
+    block = 0
+    for s in range(begin.size):
+        end = begin[s + 1] if s + 1 < begin.size else n
+        for i in range(begin[s], end - lag):
+            while i * blocks >= (block + 1) * n:
+                block += 1
+            out[block, state[i], state[i + lag]] += 1
     return out
 
 
@@ -42,42 +49,68 @@ def connected(count: Array) -> Ints:
     return np.flatnonzero(part == np.bincount(part).argmax())
 
 
-@jit
-def reversible(count: Floats, tolerance: float) -> tuple[Floats, Floats]:
+def reversible(count: Floats, start: Floats, tolerance: float) -> tuple[Floats, Floats]:
     """Return the most likely reversible transition matrix, and its stationary distribution.
 
-    The fixed point of x_ij = (c_ij + c_ji) / (c_i / x_i + c_j / x_j), with sums over rows c_i and
-    x_i (Prinz et al., J. Chem. Phys. 134, 174105 (2011), Sect. III.C).
+    The flows are x_ij = (c_ij + c_ji) / (q_i + q_j) with q_i = c_i / x_i, sums over rows c_i and
+    x_i (Prinz et al., J. Chem. Phys. 134, 174105 (2011), Sect. III.C). In y = ln q that is where
+    sum_{i < j} (c_ij + c_ji) ln(e^{y_i} + e^{y_j}) - sum_{i, j != i} c_ij y_i is least: it is
+    convex, and Newton's method with steps halved until it falls finds it.
 
     Parameters
     ----------
     count
         (m, m) of a connected set.
+    start
+        (m,) shares of the states to begin with, above 0: those of a similar matrix, or of the
+        counts themselves.
     tolerance
         Relative change of a state's share that is small enough.
     """
-    both, out = count + count.T, count.sum(axis=1)
-    x = both.sum(axis=1) / both.sum()
-    for _ in range(ITERATIONS):
-        ratio = out / x
-        new = np.zeros(x.size)
-        for i in range(x.size):
-            for j in range(x.size):
-                if both[i, j] > 0.0:
-                    new[i] += both[i, j] / (ratio[i] + ratio[j])
-        new /= new.sum()
-        change = np.abs(new / x - 1.0).max()
-        x = new
-        if change < tolerance:
+    own = np.diag(count)
+    between = count - np.diag(own)
+    both, out = between + between.T, between.sum(axis=1)
+    y = np.log(count.sum(axis=1) / start)
+    here = _unlikely(both, out, y)
+    for _ in range(ROUNDS):
+        _, slope, bend = here
+        scale = bend.sum(axis=1)
+        fixed = max(scale.mean(), 1e-300) / len(y)  # to add a constant changes nothing
+        laplacian = np.diag(scale + FLAT * scale.max()) - bend + fixed
+        step = np.linalg.solve(laplacian, -slope)
+        step *= min(1.0, FARTHEST / max(np.abs(step).max(), 1e-300))
+        for _ in range(HALVINGS):
+            there = _unlikely(both, out, y + step)
+            if there[0] <= here[0] + 1e-12 * abs(here[0]):
+                break
+            step = 0.5 * step
+        y, here = y + step, there
+        if np.abs(step).max() < tolerance:
             break
-    ratio = out / x
-    flow = np.zeros(count.shape)
-    for i in range(x.size):
-        for j in range(x.size):
-            if both[i, j] > 0.0:
-                flow[i, j] = both[i, j] / (ratio[i] + ratio[j])
+    q = np.exp(y - y.mean())
+    flow = both / (q[:, np.newaxis] + q) + np.diag(own / q)
     total = flow.sum(axis=1)
-    return flow / total.reshape(-1, 1), total / total.sum()
+    return flow / total[:, np.newaxis], total / total.sum()
+
+
+@jit
+def _unlikely(both: Floats, out: Floats, y: Floats) -> tuple[float, Floats, Floats]:
+    """Return what is to be least, its slope (m,), and minus its second derivatives (m, m)."""
+    m = y.size
+    value, slope, bend = 0.0, np.zeros(m), np.zeros((m, m))
+    for i in range(m):
+        value -= out[i] * y[i]
+        slope[i] -= out[i]
+        for j in range(i):
+            weight = both[i, j]
+            if weight > 0.0:
+                less = np.exp(-abs(y[i] - y[j]))
+                value += weight * (max(y[i], y[j]) + np.log1p(less))
+                part = 1.0 / (1.0 + less) if y[i] > y[j] else less / (1.0 + less)
+                slope[i] += weight * part
+                slope[j] += weight * (1.0 - part)
+                bend[i, j] = bend[j, i] = weight * part * (1.0 - part)
+    return value, slope, bend
 
 
 def timescales(transition: Floats, stationary: Floats, number: int) -> Floats:

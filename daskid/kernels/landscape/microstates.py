@@ -1,7 +1,11 @@
-"""Microstates: cells around centers spread over the data by k-means."""
+"""Microstates: cells around centers spread over the data by k-means.
+
+Sums are taken row after row, so that they are the same on any processor.
+"""
 
 import numpy as np
 
+from daskid.kernels._jit import jit
 from daskid.typing import Array, Floats, Ints
 
 ROUNDS = 20
@@ -45,18 +49,43 @@ def spread(x: Floats, number: int, seed: int) -> Floats:
     center[0] = x[rng.integers(len(x))]
     square = np.full(len(x), np.inf)
     for m in range(1, number):
-        square = np.minimum(square, ((x - center[m - 1]) ** 2).sum(axis=1))
-        if not square.any():
+        far = _approached(x, center[m - 1], square)
+        if far[-1] == 0.0:
             center = center[:m]
             break
-        center[m] = x[np.searchsorted(np.cumsum(square), rng.random() * square.sum())]
+        center[m] = x[np.searchsorted(far, rng.random() * far[-1], side="right")]
     for _ in range(ROUNDS):
-        own = nearest(x, center)
-        size = np.bincount(own, minlength=len(center))
-        for d in range(x.shape[1]):
-            total = np.bincount(own, x[:, d], minlength=len(center))
-            center[size > 0, d] = total[size > 0] / size[size > 0]
+        _move(x, nearest(x, center), center)
     return center
+
+
+@jit
+def _approached(x: Floats, center: Floats, square: Floats) -> Floats:
+    """Bring squared distances to the nearest center up to date; return their running sums."""
+    far = np.empty(square.size)
+    total = 0.0
+    for i in range(square.size):
+        new = 0.0
+        for d in range(center.size):
+            new += (x[i, d] - center[d]) ** 2
+        square[i] = min(square[i], new)
+        total += square[i]
+        far[i] = total
+    return far
+
+
+@jit
+def _move(x: Floats, own: Ints, center: Floats) -> None:
+    """Move each center to the mean of its rows, added one after another."""
+    size, total = np.zeros(center.shape[0]), np.zeros(center.shape)
+    for i in range(own.size):
+        size[own[i]] += 1.0
+        for d in range(x.shape[1]):
+            total[own[i], d] += x[i, d]
+    for m in range(size.size):
+        for d in range(x.shape[1]):
+            if size[m] > 0.0:
+                center[m, d] = total[m, d] / size[m]
 
 
 def nearest(x: Floats, center: Floats) -> Ints:
