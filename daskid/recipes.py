@@ -3,6 +3,7 @@
 import json
 import logging
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal
 
 import xarray as xr
@@ -10,6 +11,13 @@ import xarray as xr
 from daskid import variables as v
 from daskid.estimators.density import density, kstar
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
+from daskid.estimators.landscape import (
+    barriers,
+    free_energy,
+    irreversibility,
+    markov,
+    transitions,
+)
 from daskid.estimators.neighbors import knn
 from daskid.estimators.peaks import peaks, persistence
 from daskid.io.store import save
@@ -22,6 +30,8 @@ FIRST_K, FEWEST = 100, 5
 """Neighbors where none are asked for, and of which densities can be made."""
 MOST_CAPPED = 0.01
 """Share of samples that may ask for more neighbors than there are."""
+DYNAMIC: tuple[Callable[[xr.Dataset], xr.Dataset], ...] = (transitions, markov, irreversibility)
+"""What needs the order of time."""
 
 
 def analyze(
@@ -37,7 +47,7 @@ def analyze(
     store: str | None = None,
     overwrite: bool = False,
 ) -> xr.Dataset:
-    """Run every step: neighbors, dimension over scales, density and its peaks. Computes.
+    """Run every step: neighbors, dimension, density, its peaks, their landscape. Computes.
 
     Parameters
     ----------
@@ -65,8 +75,10 @@ def analyze(
     -------
     ``ds`` with the variables of ``knn``, ``twonn``, ``gride`` and ``mle``, of
     ``twonn_blocks`` if asked for, of ``twonn_window`` where frames are excluded; and of
-    ``kstar``, ``density``, ``peaks`` and ``persistence``, unless there are fewer than 5
-    neighbors or distances are Hamming's, which have no volumes.
+    ``kstar``, ``density``, ``peaks``, ``persistence`` and ``free_energy``, unless there are
+    fewer than 5 neighbors or distances are Hamming's, which have no volumes; of ``barriers``
+    where there are two peaks or more, and then, for samples with a ``time``, of ``transitions``,
+    ``markov`` and ``irreversibility``: the log says what is left out, and why.
 
     Raises
     ------
@@ -100,7 +112,7 @@ def analyze(
     if dense:
         out = density(out)
         out = out if store is None else save(out, store, overwrite=overwrite)
-        out = persistence(peaks(out, z=z))
+        out = _landscape(persistence(peaks(out, z=z)))
     return out if store is None else save(out, store, overwrite=overwrite)
 
 
@@ -139,6 +151,20 @@ def _more(ds: xr.Dataset, k: int, given: dict[str, Any]) -> xr.Dataset:
     except (MemoryError, ValueError) as error:
         log.warning("analyze: goes on with %d neighbors: %s", ds.sizes["neighbor"], error)
         return ds
+
+
+def _landscape(ds: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with the landscape of its peaks: one alone has no barriers."""
+    out = free_energy(ds)
+    if out.sizes["peak"] < 2:
+        return out
+    out = barriers(out)
+    for step in DYNAMIC if v.time.name in out.coords else ():
+        try:
+            out = step(out)
+        except ValueError as error:  # the record, not the run: the rest stands
+            log.warning("analyze: goes on without %s: %s", step.__name__, error)
+    return out
 
 
 def _window_of(ds: xr.Dataset) -> int:

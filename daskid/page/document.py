@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import xarray as xr
 
-from daskid.page import figures, topography
+from daskid.page import figures, relief, topography
 from daskid.page.facts import gather
 from daskid.page.sections import all_sections
 from daskid.page.text import escape, foreign, one_line
@@ -16,7 +16,8 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 def page(ds: xr.Dataset) -> str:
     """Return the whole page; *computes*."""
-    drawn = figures.describe(ds) | topography.describe(ds) if isinstance(ds, xr.Dataset) else None
+    rooms = (figures, topography, relief) if isinstance(ds, xr.Dataset) else ()
+    drawn = {name: points for room in rooms for name, points in room.describe(ds).items()}
     facts = gather(ds, drawn)
     links, sections = all_sections(facts)
     title = ds.attrs.get("title") or ds.attrs.get("source", "a run")

@@ -9,6 +9,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -62,13 +63,16 @@ def projection(facts: Facts) -> str:
         return ""
     alt = f"{_plane(points)} {plot.rows.said(points)}."
     caption = f"{alt} {_turns(points)}".strip()
-    drawings = "".join(
-        f'<div class="only-{scheme}">'
-        + svg(plot.rows.draw_projection(points, dark=scheme == "dark"), f"rows-{scheme}", alt)
-        + "</div>"
+    drawings = twice(lambda dark: plot.rows.draw_projection(points, dark=dark), "rows", alt)
+    return figure(drawings, caption)
+
+
+def twice(draw: Callable[[bool], Axes], name: str, alt: str) -> str:
+    """Return a drawing for light and one for dark pages, of which either shows one."""
+    return "".join(
+        f'<div class="only-{scheme}">{svg(draw(scheme == "dark"), f"{name}-{scheme}", alt)}</div>'
         for scheme in ("light", "dark")
     )
-    return figure(drawings, caption)
 
 
 def _plane(points: dict[str, Any]) -> str:

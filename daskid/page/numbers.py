@@ -34,6 +34,36 @@ def plus_minus(value: float, error: float, units: str = "") -> str:
     return f"({low} ± {high}){_times(power)}{tail}"
 
 
+def interval(value: float, low: float, high: float, units: str = "") -> str:
+    """Return ``value (low..high) units``, to two digits of half the interval.
+
+    What is infinite is known from below only.
+
+    Examples
+    --------
+    >>> interval(57.31, 50.2, 66.4, "ps"), interval(float("inf"), 12.2, float("inf"), "ps")
+    ('57.3 (50.2..66.4) ps', 'more than 12.2 ps')
+    >>> interval(0.0, 0.0, 0.0123), interval(4100.0, 3100.0, float("inf"))
+    ('0.0000 (0.0000..0.0123)', '4,100 (3,100..unknown)')
+    """
+    tail = f" {units}" if units not in ("", "1") else ""
+    if math.isinf(value) and math.isfinite(low):
+        return f"more than {number(low)}{tail}"
+    if not (math.isfinite(value) and math.isfinite(low)):
+        return NO_NUMBER
+    known = math.isfinite(high)
+    half = 0.5 * (high - low) if known else value - low
+    if not half > 0:
+        return number(value) + tail
+    power = _power(max(abs(value), abs(low), abs(high) if known else 0.0), half)
+    ends = (
+        _aligned(x / 10.0**power, half / 10.0**power)[0] for x in (value, low, high) if x < math.inf
+    )
+    middle, first, *last = ends
+    scale = _times(power) if power else ""
+    return f"{middle} ({first}..{last[0] if last else 'unknown'}){scale}{tail}"
+
+
 def aligned(value: float, error: float) -> tuple[str, str]:
     """Return value and error as two texts with the same decimals, for two columns of a table.
 

@@ -6,7 +6,7 @@ from daskid import variables as v
 from daskid.page.facts import Facts, parameters, samples
 from daskid.page.markup import table
 from daskid.page.numbers import count, exact, number, plus_minus, share
-from daskid.page.results import Result, barriers, heights, joined, largest, lowest
+from daskid.page.results import Result, barriers, has, heights, joined, largest, lowest
 from daskid.page.text import foreign, one_line
 
 NAMED = 3  # the largest peaks in a sentence
@@ -65,9 +65,14 @@ def _saddle(facts: Facts) -> list[str]:
     top = int(level.argmax())
     a, b = facts.values[v.saddle_peak.name].values[top].tolist()
     c, least = found
-    return [
+    highest = (
         f"The highest saddle, between peaks {min(a, b)} and {max(a, b)}, is at the log density "
-        f"{plus_minus(float(level[top]), float(error[top]))}.",
+        f"{plus_minus(float(level[top]), float(error[top]))}."
+    )
+    if has(facts, v.barrier_minimax):  # what is said of the landscape says it
+        return [highest]
+    return [
+        highest,
         f"The lowest barrier, out of peak {c} {least.at}, is a drop of log density by "
         f"{plus_minus(least.value, least.error)} (in kT, for samples at equilibrium).",
     ]

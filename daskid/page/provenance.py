@@ -31,16 +31,25 @@ def body(ds: xr.Dataset) -> str:
 
 
 def steps(ds: xr.Dataset) -> list[tuple[str, dict[str, Any], str]]:
-    """Return step, parameters and fingerprint of each step, in order."""
+    """Return step, parameters and fingerprint of each step, after those that it reads."""
     found: dict[tuple[str, str], str] = {}
+    made: dict[str, tuple[str, str]] = {}
     for name in v.VARIABLES:
         if name in ds.variables and "step" in ds[name].attrs:
             attrs = ds[name].attrs
-            key = (str(attrs["step"]), str(attrs.get("fingerprint", "")))
-            found.setdefault(key, name)
-    return [
-        (step, parameters(ds, name), fingerprint) for (step, fingerprint), name in found.items()
-    ]
+            made[name] = str(attrs["step"]), str(attrs.get("fingerprint", ""))
+            found.setdefault(made[name], name)
+    ordered: dict[tuple[str, str], None] = {}
+    while len(ordered) < len(found):
+        left = [key for key in found if key not in ordered]
+        ready = (key for key in left if not _needs(ds, found[key], made) - {key, *ordered})
+        ordered[next(ready, left[0])] = None
+    return [(step, parameters(ds, found[step, mark]), mark) for step, mark in ordered]
+
+
+def _needs(ds: xr.Dataset, name: str, made: dict[str, tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the steps whose variables a variable was computed from."""
+    return {made[n] for n in str(ds[name].attrs.get("inputs", "")).split() if n in made}
 
 
 def _steps(ds: xr.Dataset) -> str:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.page.facts import Facts, gather
-from daskid.page.numbers import aligned
+from daskid.page.numbers import aligned, number
 from daskid.typing import Ints
 
 AT = {
@@ -98,7 +98,14 @@ def table(ds: xr.Dataset) -> list[tuple[str, str, str, str]]:
     return [
         (r.quantity + (f", {r.at}" if r.at else ""), *aligned(r.value, r.error), r.covers)
         for facts in [gather(ds)]
-        for r in (*results(facts), *densities(facts), *heights(facts), *barriers(facts).values())
+        for r in (
+            *results(facts),
+            *densities(facts),
+            *heights(facts),
+            *barriers(facts).values(),
+            *states(facts),
+            *relaxations(facts),
+        )
     ]
 
 
@@ -136,7 +143,7 @@ def largest(facts: Facts) -> Ints:
 
 def heights(facts: Facts) -> list[Result]:
     """Return the log densities of the largest peaks."""
-    if not _has(facts, v.peak_log_density, v.peak_log_density_error, v.peak_size):
+    if not has(facts, v.peak_log_density, v.peak_log_density_error, v.peak_size):
         return []
     name = v.peak_log_density.name
     return [
@@ -149,9 +156,11 @@ def heights(facts: Facts) -> list[Result]:
 def barriers(facts: Facts) -> dict[int, Result]:
     """Return, by peak, the least drop of log density out of it; ``at`` says to which peak.
 
-    Of the largest peaks, as far as they touch others.
+    Of the largest peaks, as far as they touch others. Those of the step barriers, if it was run.
     """
-    if not heights(facts) or not _has(facts, *_SADDLES):
+    if heights(facts) and has(facts, v.barrier_direct, v.barrier_minimax, v.barrier_minimax_error):
+        return _measured(facts)
+    if not heights(facts) or not has(facts, *_SADDLES):
         return {}
     pair, level, _ = (facts.values[x.name].values for x in _SADDLES)
     found = {}
@@ -162,9 +171,62 @@ def barriers(facts: Facts) -> dict[int, Result]:
     return found
 
 
+def _measured(facts: Facts) -> dict[int, Result]:
+    """Return what the step barriers says of the lowest climbs out of the largest peaks."""
+    name = v.barrier_minimax.name
+    direct, climb, error = (
+        facts.values[n].values for n in (v.barrier_direct.name, name, f"{name}_error")
+    )
+    words = covers(facts.values, name, ())
+    ways = {c: int(np.nanargmin(direct[c])) for c in largest(facts).tolist()
+            if np.isfinite(direct[c]).any()}  # fmt: skip
+    return {
+        c: Result("barrier", f"barrier out of peak {c}", float(climb[c, to]), float(error[c, to]),
+                  words, at=f"to peak {to}")
+        for c, to in ways.items()
+    }  # fmt: skip
+
+
+def states(facts: Facts) -> list[Result]:
+    """Return the probabilities of the largest basins."""
+    name = v.basin_probability.name
+    if not has(facts, v.basin_probability, v.basin_probability_error, v.peak_size):
+        return []
+    words = covers(facts.values, name, ())
+    return [
+        Result(name, f"probability of state {c}", *_pair(facts, name, c), words)
+        for c in largest(facts).tolist()
+    ]
+
+
+def relaxations(facts: Facts) -> list[Result]:
+    """Return the relaxation times at the lag of the Markov model that are longer than it."""
+    name, lag = v.implied_timescale.name, model_lag(facts)
+    if lag is None or not has(facts, v.implied_timescale_error):
+        return []
+    held = facts.values[name]
+    row = int(np.abs(held["lag"].values - lag).argmin())
+    units, words = str(held.attrs.get("units", "")), covers(facts.values, name, ())
+    error = facts.values[v.implied_timescale_error.name].values[row]
+    return [
+        Result(name, f"relaxation time {i + 1}", float(time), float(error[i]), words, units=units,
+               at=f"lag {number(lag)}")
+        for i, time in enumerate(held.values[row])
+        if time > lag
+    ]  # fmt: skip
+
+
+def model_lag(facts: Facts) -> float | None:
+    """Return the lag of the Markov model in units of time; None where there is none."""
+    if not has(facts, v.implied_timescale, v.stay_predicted):
+        return None
+    after = facts.values[v.stay_predicted.name].coords.get("after")
+    return None if after is None or not after.size else float(after[0])
+
+
 def lowest(facts: Facts) -> tuple[int, Result] | None:
     """Return the peak, of all, with the lowest barrier, and that."""
-    if not heights(facts) or not _has(facts, *_SADDLES) or not facts.values.sizes["saddle"]:
+    if not heights(facts) or not has(facts, *_SADDLES) or not facts.values.sizes["saddle"]:
         return None
     pair, level, _ = (facts.values[x.name].values for x in _SADDLES)
     drop = facts.values[v.peak_log_density.name].values[pair] - level[:, None]
@@ -183,7 +245,8 @@ def _barrier(facts: Facts, c: int, s: int) -> Result:
                   at=f"to peak {to}")  # fmt: skip
 
 
-def _has(facts: Facts, *variables: v.Variable) -> bool:
+def has(facts: Facts, *variables: v.Variable) -> bool:
+    """Return whether all of these variables, small ones, are there."""
     return all(variable.name in facts.values for variable in variables)
 
 

@@ -7,12 +7,21 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.page import density as densities
-from daskid.page import figures, provenance, topography
+from daskid.page import (
+    figures,
+    irreversibility,
+    landscape,
+    provenance,
+    relief,
+    topography,
+    transitions,
+)
 from daskid.page import peaks as topology
 from daskid.page.facts import Facts, parameters, samples
 from daskid.page.markup import bullets, section, table
+from daskid.page.notes import notes
 from daskid.page.numbers import aligned, count, exact, number, period, size
-from daskid.page.results import DROP, Result, barriers, method, results
+from daskid.page.results import Result, barriers, method, results
 from daskid.page.summary import cautions, sentences
 from daskid.page.text import escape, foreign
 
@@ -111,7 +120,7 @@ def dimension(facts: Facts) -> str:
         figures.dimension_blocks,
     )  # fmt: skip
     pictures = "".join(draw(facts) for draw in drawn)
-    return _results_table(entries) + (f'<div class="pair">{pictures}</div>' if pictures else "")
+    return _results_table(entries) + _pair(pictures)
 
 
 def _results_table(entries: list[Result]) -> str:
@@ -160,16 +169,55 @@ def peaks(facts: Facts) -> str:
     pictures = "".join(draw(facts) for draw in drawn)
     listed = topology.peak_table(facts)
     if listed:
-        listed += _covers(facts, v.peak_log_density_error, DROP if barriers(facts) else "")
-    return listed + (f'<div class="pair">{pictures}</div>' if pictures else "")
+        of_barriers = next((r.covers for r in barriers(facts).values()), "")
+        listed += _covers(facts, v.peak_log_density_error, of_barriers)
+    return listed + _pair(pictures)
 
 
 def _covers(facts: Facts, error: v.Variable, barrier: str = "") -> str:
     words = str(facts.ds[error.name].attrs.get("covers", "")) if error.name in facts.ds else ""
-    said = [("", words), ("Of barriers: ", barrier)]
-    lines = "".join(f"<li>{start}{foreign(text, 600)}</li>" for start, text in said if text)
-    head = "What the errors, one standard error each, cover:"
-    return f'<div class="notes"><p>{head}</p><ul>{lines}</ul></div>' if lines else ""
+    return notes([("", words), ("Of barriers: ", barrier)])
+
+
+def states(facts: Facts) -> str:
+    """Show the landscape: states, how they connect, barriers, edge states, free energies."""
+    body = (
+        landscape.state_table(facts)
+        + _pair(relief.disconnectivity(facts) + relief.surface(facts))
+        + landscape.barrier_table(facts)
+        + _pair(relief.barriers(facts))
+        + landscape.edge_table(facts)
+        + _pair(relief.pmf(facts))
+    )
+    known = {v.free_energy.name, v.pmf.name, v.basin_probability.name} & {*facts.ds.variables}
+    if not known:
+        return ""
+    alone = facts.values.sizes.get("peak") == 1
+    return bullets([landscape.ONE] * alone + [landscape.spoken(facts)]) + body
+
+
+def passages(facts: Facts) -> str:
+    """Show the transitions: rates, times, relaxation, tests, the direction of time."""
+    said = (
+        irreversibility.cautions(facts) + irreversibility.sentences(facts)
+        + irreversibility.kramers_sentences(facts)
+    )  # fmt: skip
+    return (
+        bullets(said)
+        + transitions.pair_table(facts)
+        + _pair(relief.network(facts))
+        + transitions.core_table(facts)
+        + transitions.time_table(facts)
+        + _pair(relief.timescales(facts) + relief.test(facts))
+        + _pair(relief.committor(facts) + relief.tubes(facts))
+        + irreversibility.test_table(facts)
+        + irreversibility.kramers_table(facts)
+        + _pair(relief.kramers(facts))
+    )
+
+
+def _pair(pictures: str) -> str:
+    return f'<div class="pair">{pictures}</div>' if pictures else ""
 
 
 def origin(facts: Facts) -> str:
@@ -183,6 +231,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Facts], str]]] = {
     "dimension": ("Dimension", dimension),
     "density": ("Density", density),
     "peaks": ("Peaks", peaks),
+    "landscape": ("Landscape", states),
+    "transitions": ("Transitions", passages),
     "provenance": ("Provenance", origin),
 }
 

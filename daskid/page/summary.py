@@ -3,7 +3,7 @@
 import xarray as xr
 
 from daskid import variables as v
-from daskid.page import density, dimension, peaks
+from daskid.page import density, dimension, irreversibility, landscape, peaks, transitions
 from daskid.page.facts import Facts, gather, parameters, samples, time_step
 from daskid.page.numbers import count
 from daskid.page.text import one_line
@@ -38,15 +38,19 @@ def summary(ds: xr.Dataset) -> list[str]:
 def sentences(facts: Facts) -> list[str]:
     """Return the findings, the dimension first."""
     parts = (
-        dimension.sentences, peaks.sentences, density.sentences, _data, _dropped, _coincident,
-        _neighbors,
+        dimension.sentences, landscape.sentences, transitions.sentences,
+        irreversibility.sentences, irreversibility.kramers_sentences, peaks.sentences,
+        density.sentences, _data, _dropped, _coincident, _neighbors,
     )  # fmt: skip
     return [sentence for part in parts for sentence in part(facts)]
 
 
 def cautions(facts: Facts) -> list[str]:
     """Return what a reader must know before using a number."""
-    parts = (_approximate, dimension.cautions, density.cautions, peaks.cautions, _time_order)
+    parts = (
+        _approximate, irreversibility.cautions, dimension.cautions, density.cautions,
+        peaks.cautions, landscape.cautions, transitions.cautions, _time_order,
+    )  # fmt: skip
     return [sentence for part in parts for sentence in part(facts)]
 
 

@@ -7,6 +7,6 @@ No picture touches pyplot: ``ax.figure.savefig("x.pdf")`` writes it, and in a
 notebook ``ax.figure`` as the last line shows it.
 """
 
-from daskid.plot import density, dimension, peaks, rows
+from daskid.plot import density, dimension, kramers, landscape, peaks, rows
 
-__all__ = ["density", "dimension", "peaks", "rows"]
+__all__ = ["density", "dimension", "kramers", "landscape", "peaks", "rows"]

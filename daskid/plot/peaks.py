@@ -39,6 +39,8 @@ MAX_NUMBERED = 12
 BADGE = 0.07
 """How close two numbers may be, in parts of an axis."""
 COLORS = (BLUE, VERMILION, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#8c6d00", "#5e3c99")
+BRIGHT, DEEP = "#fefefe", "#010101"
+"""Of numbers on disks: the same on light and dark pages, unlike ink and paper."""
 MAP = LinearSegmentedColormap.from_list("log density", ["#d7e6f2", "#0072b2", "#06283f"])
 
 _TREE = (
@@ -139,7 +141,7 @@ def _name_leaves(ax: Axes, order: Ints) -> None:
     step = -(-order.size // MAX_NAMED) or 1
     crowd = order.size > CROWD
     ax.set_xticks(np.arange(order.size)[::step], [str(c) for c in order[::step]],
-                  rotation=90 if crowd else 0, fontsize=FONT - (2.5 if crowd else 1))  # fmt: skip
+                  rotation=90 if crowd else 0, fontsize=FONT - (2 if crowd else 1))  # fmt: skip
     ax.set_xlim(-0.6, order.size - 0.4)
 
 
@@ -280,8 +282,8 @@ def draw_basins(points: dict[str, Any], ax: Axes | None = None) -> Axes:
                     markeredgewidth=0.8)  # fmt: skip
             continue
         ax.annotate(
-            str(peak), at, ha="center", va="center", fontsize=FONT - 1, color=PAPER,
-            bbox={"boxstyle": "circle,pad=0.2", "facecolor": face, "edgecolor": PAPER},
+            str(peak), at, ha="center", va="center", fontsize=FONT - 1, color=BRIGHT,
+            bbox={"boxstyle": "circle,pad=0.2", "facecolor": DEEP, "edgecolor": face},
         )  # fmt: skip
     ax.set_xlim(drawn.span[0])
     ax.set_ylim(drawn.span[1])
@@ -314,6 +316,8 @@ def _shown(points: dict[str, Any], named: int) -> str:
     drawn, samples, count = len(points["rows"]), points["samples"], points["peak_count"]
     few = "" if drawn == samples else f"{drawn:,} of {samples:,} samples, at random; "
     some = "" if named == count else f"; {named} of {count:,} peaks numbered"
+    if few and some:  # too much for a line
+        few = few.replace("; ", "\n")
     return f"{few}halo paler{some}"
 
 

@@ -1,6 +1,7 @@
 """A run with densities and peaks made up by hand, and one that the steps made."""
 
 import dask.array as da
+import made_landscape
 import made_run
 import numpy as np
 import pytest
@@ -86,6 +87,22 @@ def peaks_run():
 @pytest.fixture(scope="session")
 def replicates():
     return made_replicates
+
+
+def made_states(units="kJ/mol", **changes):
+    """The same three peaks with all that the steps of the landscape add."""
+    ds = made_peaks().assign(made_landscape.samples(units=units))
+    tables = made_landscape.barriers() | made_landscape.transitions() | made_landscape.markov()
+    ds = ds.assign(tables).assign_coords(
+        row=("sample", 5 * np.arange(made_run.N)),
+        time=("sample", 0.4 * np.arange(made_run.N), {"units": "ps"}),
+    )
+    return ds.assign(changes)
+
+
+@pytest.fixture(scope="session")
+def states_run():
+    return made_states
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ OPTIONS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WIDTHS, SCHEMES = (400, 1600), ("light", "dark")
-FIGURES = {"plain": 3, "hostile": 3, "peaks": 8}  # seen in one scheme
+FIGURES = {"plain": 3, "hostile": 3, "landscape": 16}  # seen in one scheme
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,10 @@ def browser():
 
 
 @pytest.fixture(scope="module", params=[*FIGURES])
-def path(request, tmp_path_factory, peaks_run, replicates):
+def path(request, tmp_path_factory, states_run, replicates):
     ds = made_run.run(3000).assign_coords(time=("sample", np.arange(3000)))
-    if request.param == "peaks":
-        ds = peaks_run().assign(replicates())
+    if request.param == "landscape":
+        ds = states_run().assign(replicates())
     if request.param == "hostile":
         text = "<script>document.title = 'owned'</script>" + "long" * 2500
         ds = ds.assign_attrs(source=text, history=text)

@@ -74,3 +74,17 @@ def test_share__never_rounds_to_nothing_or_all():
     assert numbers.share(9_999_999, 10_000_000) == "more than 99.9 %"
     assert numbers.share(995, 1000) == "99.5 %"
     assert numbers.share(123, 1000) == "12 %"
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((57.31, 50.2, 66.4), "57.3 (50.2..66.4)"),
+        ((0.0113, 0.0056, 0.0203), "0.0113 (0.0056..0.0203)"),
+        ((math.inf, 12.21, math.inf), "more than 12.2"),
+        ((3.0, math.nan, 4.0), "no number"),
+        ((2.0e9, 1.0e9, 4.0e9), "2.0 (1.0..4.0) \N{MULTIPLICATION SIGN} 10⁹"),
+    ],
+)
+def test_interval__has_two_digits_of_half_its_width(ends, text):
+    assert numbers.interval(*ends) == text
