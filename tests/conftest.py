@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 BUDGETS = {
-    "cluster": 300, "estimators": 480, "kernels": 420, "datasets": 180, "cli": 180, "io": 240,
-    "blockwise": 270, "page": 150,
+    "cluster": 480, "estimators": 480, "kernels": 420, "datasets": 180, "cli": 180, "io": 240,
+    "blockwise": 270, "page": 240,
 }  # fmt: skip
 """Seconds that the tests of a folder may take in CI, 90 where nothing is said."""
 SPENT = {}

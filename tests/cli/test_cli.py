@@ -17,6 +17,7 @@ from daskid.steps import STEPS
 
 EXPECTED_COMMANDS = {
     "open", "open-trajectory", "analyze", "plan", "status", "show", "report", "demo", "append",
+    "export", "submit", "cancel", "certs", "doctor", "drive",
     *STEPS,
 }  # fmt: skip
 
@@ -162,6 +163,8 @@ def test_options__come_from_signature_and_docstring():
         "method",
         "overwrite",
         "scheduler",
+        "workers",
+        "insecure",
     }
     assert all(p.help for p in knn.params if isinstance(p, click.Option))
     assert parameter_helps(daskid.knn)["k"].startswith("Number of neighbours")

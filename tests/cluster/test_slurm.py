@@ -213,7 +213,7 @@ def test_deploy__the_job_script_runs_and_the_site_file_is_understood(lab, tmp_pa
     names = {f"jobqueue.slurm.{name}": x for name, x in site["jobqueue"]["slurm"].items()}
     with dask.config.set(names), daskid.connect("slurm") as client:
         script = client.cluster.job_script()
-    assert {"#SBATCH -p normal", "#SBATCH -t 01:00:00", "#SBATCH --mem=4G"} <= {*script.split("\n")}
+    assert {"#SBATCH -p normal", "#SBATCH -t 01:00:00", "#SBATCH --mem=2G"} <= {*script.split("\n")}
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def searches(draw):
 
 
 @given(searches())
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_append__has_the_bits_of_a_search_from_scratch(tmp_path, search):
     x, coords, ends, options, chunk = search
     whole = dataset(x, **coords)

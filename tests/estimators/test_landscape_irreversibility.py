@@ -11,8 +11,7 @@ from daskid import datasets
 from daskid import variables as v
 from daskid.blockwise import currents
 from daskid.blockwise import landscape as blockwise
-from daskid.estimators.landscape import irreversibility as module
-from daskid.estimators.landscape.irreversibility import irreversibility
+from daskid.estimators.landscape.irreversibility import _short, irreversibility
 
 
 def frames(x, state=None, chunk=-1, **coords):
@@ -292,7 +291,7 @@ def test_irreversibility__refuses(ds, options, words):
 
 
 def test_irreversibility__writes_p_values_shortly():
-    assert [module._short(p) for p in (0.0312, 2.4e-9, 1.0)] == ["0.03", "2e-9", "1"]
+    assert [_short(p) for p in (0.0312, 2.4e-9, 1.0)] == ["0.03", "2e-9", "1"]
     out = irreversibility(planar("rotating", 1000)[0])
     assert v.parameters(out, v.irreversible)["lag"] == 1
     assert out.entropy_production.attrs["step"] == "irreversibility"
