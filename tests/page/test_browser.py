@@ -18,7 +18,7 @@ OPTIONS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WIDTHS, SCHEMES = (400, 1600), ("light", "dark")
-FIGURES = {"plain": 3, "hostile": 3, "landscape": 16}  # seen in one scheme
+FIGURES = {"hostile": 3, "landscape": 16}  # seen in one scheme
 
 
 @pytest.fixture(scope="module")
