@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 from survival import TILES, Count, K, Place, every_try, folder_of, wait_for_marks, wait_until
+from thorough import thorough
 
 import daskid
 from daskid.blockwise.search import pool, workers
@@ -109,11 +110,12 @@ def test_driver_killed__resumes_with_the_same_bits(place, run):
 
 
 STAGES = {
-    "tiles": (("lists-0", 2), ("found", 3)),
-    "pruned": (("cells", 2),),
+    "tiles": (("lists-0", 2), ("found", 3), ("", 1)),
+    "pruned": (("sorted", 3), ("cells", 2), ("found", 3)),
 }
 
 
+@thorough
 @pytest.mark.parametrize("method", STAGES)
 def test_driver_killed_in_each_stage__resumes_with_the_same_bits(place, run, method):
     counts = []

@@ -64,9 +64,19 @@ def resources() -> tuple[int, int, int | None]:
 
 
 def share(value: Any) -> Any:
-    """Return what stands for a large ``value`` in the arguments of tasks."""
+    """Return what stands for a large ``value`` in the arguments of tasks.
+
+    The result of a task: scattered data are lost with the one worker that holds them.
+    """
     client = current_client()
-    return value if client is None else client.scatter(value, broadcast=True, hash=False)
+    if client is None:
+        return value
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "100 GiB"}):
+        return client.submit(_same, value, pure=False)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def run(
