@@ -63,14 +63,25 @@ def resources() -> tuple[int, int, int | None]:
     return len(workers), max(w["nthreads"] for w in workers), min(limits, default=None)
 
 
+HELD_BYTES = 1 << 26
+"""Of a value that the scheduler may hold for all tasks."""
+
+
 def share(value: Any) -> Any:
     """Return what stands for a large ``value`` in the arguments of tasks.
 
-    The result of a task: scattered data are lost with the one worker that holds them.
+    The result of a task, as scattered data may be lost with a worker; what the scheduler should
+    not hold, such as rows in memory, is scattered to all workers.
     """
     client = current_client()
     if client is None:
         return value
+    from distributed.protocol.pickle import dumps
+
+    buffers: list[Any] = []
+    dumps(value, buffer_callback=buffers.append)
+    if sum(memoryview(each).nbytes for each in buffers) > HELD_BYTES:
+        return client.scatter(value, broadcast=True, hash=False)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "100 GiB"}):
         return client.submit(_same, value, pure=False)
 
