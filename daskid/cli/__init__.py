@@ -8,6 +8,7 @@ import click
 from daskid.cli.clusters import cancel, certs, doctor, drive, submit
 from daskid.cli.commands import analyze, append_rows, demo, open_source, plan, report, show, status
 from daskid.cli.export import export
+from daskid.cli.pictures import plot
 from daskid.cli.steps import command
 from daskid.cli.trajectory import trajectory
 from daskid.steps import STEPS
@@ -24,6 +25,7 @@ daskid plan SOURCE                        what a search would take
 daskid analyze SOURCE --out RUN.zarr      every step at once
 daskid show RUN.zarr                      the numbers
 daskid report RUN.zarr                    the page
+daskid plot RUN.zarr NAME --out fig.pdf   one picture
 
 Exit codes: 0 done, 1 input or environment, 2 usage, 3 a fault of daskid, 130 interrupted.
 """
@@ -46,6 +48,7 @@ for _command in (
     status,
     show,
     report,
+    plot,
     demo,
     export,
     submit,

@@ -7,6 +7,35 @@ No picture touches pyplot: ``ax.figure.savefig("x.pdf")`` writes it, and in a
 notebook ``ax.figure`` as the last line shows it.
 """
 
+from collections.abc import Callable
+
+from matplotlib.axes import Axes
+
 from daskid.plot import density, dimension, kramers, landscape, peaks, rows
 
-__all__ = ["density", "dimension", "kramers", "landscape", "peaks", "rows"]
+__all__ = ["PICTURES", "density", "dimension", "kramers", "landscape", "peaks", "rows"]
+
+PICTURES: dict[str, Callable[..., Axes]] = {
+    "projection": rows.projection,
+    "twonn_fit": dimension.twonn_fit,
+    "dimension_scale": dimension.dimension_scale,
+    "dimension_blocks": dimension.dimension_blocks,
+    "dimension_window": dimension.dimension_window,
+    "density": density.histogram,
+    "tree": peaks.tree,
+    "topography": peaks.topography,
+    "basins": peaks.basins,
+    "persistence": peaks.persistence,
+    "disconnectivity": landscape.disconnectivity,
+    "surface": landscape.surface,
+    "pmf": landscape.pmf,
+    "barrier_matrix": landscape.barrier_matrix,
+    "passage_matrix": landscape.passage_matrix,
+    "network": landscape.network,
+    "implied_timescales": landscape.implied_timescales,
+    "chapman_kolmogorov": landscape.chapman_kolmogorov,
+    "committor": landscape.committor,
+    "tubes": landscape.tubes,
+    "arrhenius": kramers.arrhenius,
+}
+"""The pictures of a run by name, in the order of the steps that they need."""

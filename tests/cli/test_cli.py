@@ -16,8 +16,8 @@ from daskid.io.rows import opened
 from daskid.steps import STEPS
 
 EXPECTED_COMMANDS = {
-    "open", "open-trajectory", "analyze", "plan", "status", "show", "report", "demo", "append",
-    "export", "submit", "cancel", "certs", "doctor", "drive",
+    "open", "open-trajectory", "analyze", "plan", "status", "show", "report", "plot", "demo",
+    "append", "export", "submit", "cancel", "certs", "doctor", "drive",
     *STEPS,
 }  # fmt: skip
 
