@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # every core has a test process already
 # kernels compile once a session, not once a process; a fresh folder, as numba does not see
 # that a function called from another file has changed
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share that of their controller
