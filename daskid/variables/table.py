@@ -1,6 +1,8 @@
 """The table: name, dimensions, kind, units and step of every variable; nowhere else."""
 
+from daskid.variables.comparison import *  # noqa: F403  its lines belong to the table
 from daskid.variables.landscape import *  # noqa: F403  its lines belong to the table
+from daskid.variables.layers import *  # noqa: F403  its lines belong to the table
 from daskid.variables.variable import Variable
 
 

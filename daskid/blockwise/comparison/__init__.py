@@ -1,0 +1,1 @@
+"""What two sets of rows of the same samples have in common: passes over blocks of rows."""

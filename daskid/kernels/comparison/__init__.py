@@ -1,0 +1,1 @@
+"""What two sets of neighbors of the same samples have in common."""
