@@ -15,6 +15,7 @@ from daskid.datasets.climate import (
 from daskid.datasets.density import gaussian, gaussian_mixture
 from daskid.datasets.dimension import cube, flat_torus, swiss_roll, torus
 from daskid.datasets.dynamics import lorenz63, lorenz96
+from daskid.datasets.layers import hunchback, nucleation
 from daskid.datasets.manifolds import MANIFOLDS, manifold
 from daskid.datasets.molecules import alanine_dipeptide
 from daskid.datasets.potentials import double_well, mueller_brown, triple_well
@@ -34,11 +35,13 @@ __all__ = [
     "ghil_sellers_drift",
     "ghil_sellers_states",
     "global_mean",
+    "hunchback",
     "lorenz63",
     "lorenz96",
     "maier_stein",
     "manifold",
     "mueller_brown",
+    "nucleation",
     "ornstein_uhlenbeck",
     "swiss_roll",
     "systems",

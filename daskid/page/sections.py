@@ -11,6 +11,7 @@ from daskid.page import (
     figures,
     irreversibility,
     landscape,
+    layers,
     provenance,
     relief,
     topography,
@@ -228,6 +229,7 @@ def origin(facts: Facts) -> str:
 SECTIONS: dict[str, tuple[str, Callable[[Facts], str]]] = {
     "summary": ("Summary", summary),
     "data": ("Data", data),
+    "layers": ("Layers", layers.body),
     "dimension": ("Dimension", dimension),
     "density": ("Density", density),
     "peaks": ("Peaks", peaks),

@@ -3,7 +3,15 @@
 import xarray as xr
 
 from daskid import variables as v
-from daskid.page import density, dimension, irreversibility, landscape, peaks, transitions
+from daskid.page import (
+    density,
+    dimension,
+    irreversibility,
+    landscape,
+    layers,
+    peaks,
+    transitions,
+)
 from daskid.page.facts import Facts, gather, parameters, samples, time_step
 from daskid.page.numbers import count
 from daskid.page.text import one_line
@@ -38,7 +46,7 @@ def summary(ds: xr.Dataset) -> list[str]:
 def sentences(facts: Facts) -> list[str]:
     """Return the findings, the dimension first."""
     parts = (
-        dimension.sentences, landscape.sentences, transitions.sentences,
+        layers.sentences, dimension.sentences, landscape.sentences, transitions.sentences,
         irreversibility.sentences, irreversibility.kramers_sentences, peaks.sentences,
         density.sentences, _data, _dropped, _coincident, _neighbors,
     )  # fmt: skip

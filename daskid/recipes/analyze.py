@@ -1,4 +1,4 @@
-"""Compositions of steps: what most people run."""
+"""One dataset through every step: neighbors, dimension, density, peaks, landscape."""
 
 import json
 import logging
