@@ -12,8 +12,11 @@ CACHE = os.environ.get("DASKID_NUMBA_CACHE", "") not in ("", "0")
 
 
 def jit(function: F) -> F:
-    """Compile on first call, release the GIL, divide by zero as numpy does."""
-    return cast(F, numba.njit(function, nogil=True, error_model="numpy", cache=CACHE))
+    """Compile on first call, release the GIL, divide by zero as numpy does; nothing for C."""
+    compiled = numba.njit(  # type: ignore[call-overload]  # which does not know the last option
+        function, nogil=True, error_model="numpy", cache=CACHE, no_cfunc_wrapper=True
+    )
+    return cast(F, compiled)
 
 
 def inlined(function: F) -> F:

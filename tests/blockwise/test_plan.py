@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from dask.utils import parse_bytes
 
+from daskid.blockwise.search import methods
 from daskid.blockwise.search.methods import METHODS, Facts, choose
 from daskid.blockwise.search.plan import (
     BLOCK_BYTES,
@@ -156,14 +157,18 @@ def test_choice__of_lists_in_memory_on_a_cluster():
         choose(facts, "tiles")
 
 
-def test_choice__never_takes_boxes_of_bits_and_probes_only_what_takes_long():
+@pytest.mark.parametrize(("cached", "n"), [(True, 60_000), (False, 200_000)])
+def test_choice__never_takes_boxes_of_bits_and_probes_only_what_takes_long(monkeypatch, cached, n):
+    """For as long as kernels compile, or longer: those that are kept need not be compiled."""
+
     def sample():
         raise AssertionError("rows were read")
 
-    facts = Facts(20_000, 20, 10, False, False, False, False, sample, space=())
+    monkeypatch.setattr(methods, "CACHE", cached)
+    facts = Facts(n // 2, 20, 10, False, False, False, False, sample, space=())
     assert choose(facts)[0] == "tiles"
     with pytest.raises(AssertionError, match="rows were read"):
-        choose(facts._replace(n=10**6))
+        choose(facts._replace(n=n))
     assert choose(facts._replace(n=10**6, cluster=True))[0] == "strips"
     with pytest.raises(ValueError, match="got 'pruned', which needs boxes around rows"):
         choose(facts._replace(bits=True), "pruned")

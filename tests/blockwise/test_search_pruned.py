@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from daskid.blockwise import search as job
-from daskid.blockwise.search import pruned, pruned_cells
+from daskid.blockwise.search import pruned, pruned_cells, shuffle
 from daskid.blockwise.search.job import Means
 from daskid.blockwise.search.results import LISTS, Target
 from daskid.blockwise.search.strips import search_strips
@@ -83,8 +83,8 @@ def test_cells__that_are_far_are_not_read(tmp_path, monkeypatch):
     x = np.random.default_rng(0).random((2000, 2)).astype("f4")
     made, read = prepared(x, 2), []
     target = target_of(tmp_path, len(x), 2, 100)
-    sound = pruned_cells._read
-    monkeypatch.setattr(pruned_cells, "_read", lambda *a: read.append(a[1:]) or sound(*a))
+    sound = shuffle.read
+    monkeypatch.setattr(shuffle, "read", lambda *a: read.append(a[1:]) or sound(*a))
     pruned_cells.search_cells(made, Means(target, 100, 1 << 20))
     check(lists_of(target, len(x)), search_strips(made, STRIPS))
     seen = sum(stage == "cells" and piece == 0 for stage, _, piece in read)
@@ -105,7 +105,7 @@ def test_killed_job__goes_on(tmp_path, monkeypatch, stage, marked):
     made, expected = prepared(x, 5), None
     target = target_of(tmp_path, len(x), 5, 200)
     means = Means(target, 200, 1 << 20)
-    sound = pruned_cells._write
+    sound = shuffle.write
 
     def killed(given, name, number, found):
         if name == stage and number == (0 if stage == "cuts" else 1):
@@ -114,10 +114,10 @@ def test_killed_job__goes_on(tmp_path, monkeypatch, stage, marked):
             raise Killed
         sound(given, name, number, found)
 
-    monkeypatch.setattr(pruned_cells, "_write", killed)
+    monkeypatch.setattr(shuffle, "write", killed)
     with pytest.raises(Killed):
         pruned_cells.search_cells(made, means)
-    monkeypatch.setattr(pruned_cells, "_write", sound)
+    monkeypatch.setattr(shuffle, "write", sound)
     pruned_cells.search_cells(made, means)
     expected = search_strips(made, STRIPS)
     check(lists_of(target, len(x)), expected)
@@ -156,7 +156,7 @@ def test_cells__are_no_larger_than_planned_whatever_the_data(tmp_path, monkeypat
     x, k = skewed(kind), 8
     made = job.prepare(MemoryRows(x), job.Rule(k, "euclidean", NONE, NONE, 0, merge), None, None)
     target, sizes, cut = target_of(tmp_path, len(x), k, 100), {}, set()
-    sound = pruned_cells._write
+    sound = shuffle.write
 
     def measured(given, stage, number, found):
         sizes.setdefault(stage, []).extend(
@@ -165,11 +165,11 @@ def test_cells__are_no_larger_than_planned_whatever_the_data(tmp_path, monkeypat
         if stage == "sorted":
             cut.update(piece for piece in found if piece >= 0)
         if stage == "cells":
-            sizes["rows"] = [*sizes.get("rows", []), len(found[pruned_cells.ROWS][0])]
+            sizes["rows"] = [*sizes.get("rows", []), len(found[shuffle.ROWS][0])]
         sound(given, stage, number, found)
 
-    monkeypatch.setattr(pruned_cells, "_write", measured)
-    monkeypatch.setattr(pruned_cells, "SAMPLED", 2)
+    monkeypatch.setattr(shuffle, "write", measured)
+    monkeypatch.setattr(shuffle, "SAMPLED", 2)
     pruned_cells.search_cells(made, Means(target, 100, 1 << 20))
     check(lists_of(target, len(x)), search_strips(made, STRIPS))
     assert sum(sizes["rows"]) == made.locations
@@ -198,14 +198,14 @@ def test_row_in_no_cell__is_an_error(tmp_path, monkeypatch):
     x = rows_of("curved", 600)
     made = prepared(x, 5)
     target = target_of(tmp_path, len(x), 5, 200)
-    sound = pruned_cells._write
+    sound = shuffle.write
 
     def lossy(given, stage, number, found):
         if stage == "sorted" and number == 1:
             found = {c: (x, y) if c < 0 else (x[1:], y[:, 1:]) for c, (x, y) in found.items()}
         sound(given, stage, number, found)
 
-    monkeypatch.setattr(pruned_cells, "_write", lossy)
+    monkeypatch.setattr(shuffle, "write", lossy)
     with pytest.raises(RuntimeError, match="expected 600 rows, each once"):
         pruned_cells.search_cells(made, Means(target, 200, 1 << 20))
 

@@ -108,3 +108,20 @@ def test_knn__takes_windows_in_words():
     assert int(frames) > 5
     with pytest.raises(ValueError, match="expected frames or 'auto' where there is no time"):
         daskid.knn(ds.drop_vars("time"), k=3, exclude="4 ps")
+
+
+def test_knn__counts_windows_in_rows_of_the_source(caplog):
+    x = walk(3_000, 5)
+    times = xr.Variable("sample", np.arange(3_000) * 0.5, {"units": "ps"})
+    ds = xr.Dataset({"rows": (("sample", "feature"), x)}, {"time": times})
+    some = ds.assign_coords(row=("sample", np.arange(3_000))).isel(sample=slice(None, None, 6))
+    out = daskid.knn(some, k=3, exclude="12 ps")
+    assert '"exclude": 24' in out.neighbor_distance.attrs["parameters"]
+    assert np.abs(out.neighbor_index - np.arange(500)[:, np.newaxis]).min() > 4
+    auto = daskid.knn(some, k=3, exclude="auto")
+    assert np.abs(auto.neighbor_index - np.arange(500)[:, np.newaxis]).min() > 1
+    assert not caplog.text
+    daskid.knn(some, k=3, exclude=5)
+    assert "5 rows of the source leave out no sample: there is one every 6 rows; give 30" in (
+        caplog.text
+    )

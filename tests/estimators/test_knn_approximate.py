@@ -8,9 +8,6 @@ import xarray as xr
 from knn_check import check_same, dataset
 
 import daskid
-from daskid import variables as v
-from daskid.blockwise import search
-from daskid.blockwise.search import approximate
 from daskid.estimators.neighbors.append import append
 from daskid.estimators.neighbors.approximate import knn_approximate
 
@@ -46,7 +43,7 @@ def test_knn_approximate__finds_what_it_says(found, exact):
     assert 0.95 <= low <= found.neighbor_recall <= high <= 1
     assert low - 0.01 <= share.mean() <= high + 0.01
     assert share.mean() < 1  # it is approximate: the test can fail
-    assert found.neighbor_distance.attrs["pairs"] < 0.7 * N**2
+    assert found.neighbor_distance.attrs["pairs"] < 0.8 * N**2
     assert found.neighbor_distance.attrs["probes"] < found.neighbor_distance.attrs["cells"]
 
 
@@ -62,33 +59,6 @@ def test_knn_approximate__distances_are_exact(found, exact):
     np.testing.assert_array_equal(found.location, exact.location)
 
 
-def test_knn_approximate__certified_lists_are_exact():
-    """Far clusters: most lists are certain; all that are must be exact."""
-    rng = np.random.default_rng(3)
-    x = rng.random((4000, 2)) * 0.02 + rng.integers(0, 12, (4000, 2))
-    job = job_of(dataset(x), 5)
-    given = approximate._given(job, 0)
-    whole, _, _ = approximate._search(given, given, given.cells.radius.size)
-    sure = []
-    for probes in (1, 2, 9):
-        lists, certified, _ = approximate._search(given, given, probes)
-        same = (lists.location == whole.location).all(axis=1)
-        assert same[certified].all()
-        sure.append((certified.mean(), same.mean()))
-    assert 0 < sure[0][0] <= sure[0][1] < 1
-    assert sure[0][0] < sure[1][0] <= sure[2][0]
-
-
-def job_of(ds, k, metric="euclidean", exclude=0):
-    from daskid.blockwise.search.source import source_of
-    from daskid.estimators.neighbors.checks import labels, rule_of
-
-    (rows,) = v.read(ds.chunk(), v.rows)
-    return search.prepare(
-        source_of(rows), rule_of(ds, k, metric, exclude, "merge"), *labels(ds, exclude)
-    )
-
-
 def test_knn_approximate__same_bits_for_any_chunks_and_threads(found):
     x = cloud()
     with dask.config.set(scheduler="threads", num_workers=3):
@@ -97,8 +67,10 @@ def test_knn_approximate__same_bits_for_any_chunks_and_threads(found):
     assert not np.array_equal(other.neighbor_index, found.neighbor_index)
 
 
-def test_knn_approximate__same_bits_on_workers(found, client):
-    out = knn_approximate(dataset(cloud()), k=10, recall=0.95)
+@pytest.mark.parametrize("stored", [False, True])
+def test_knn_approximate__same_bits_on_workers(found, client, tmp_path, stored):
+    options = {"store": str(tmp_path / "run.zarr")} if stored else {}
+    out = knn_approximate(dataset(cloud()), k=10, recall=0.95, **options)
     check_same(out, found)
     for name in MEASURED:
         assert float(out[name]) == float(found[name])

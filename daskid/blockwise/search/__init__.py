@@ -20,7 +20,7 @@ from daskid.blockwise.search.probe import entries, seconds_of
 from daskid.blockwise.search.results import LISTS, Target
 from daskid.blockwise.search.scan import NONE, Scan, Source, locate, scan
 from daskid.blockwise.search.sizes import Data, Machine
-from daskid.blockwise.search.window import frames_of, separation_window
+from daskid.blockwise.search.window import frames_of, row_step, separation_window
 from daskid.kernels.forms import word_weights
 from daskid.kernels.locations import most_within
 from daskid.kernels.metrics import DIFFERENT, METRICS, lengths
@@ -50,6 +50,7 @@ __all__ = [
     "make_plan",
     "prepare",
     "probe",
+    "row_step",
     "search",
     "separation_window",
     "some_rows",

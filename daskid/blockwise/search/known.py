@@ -55,7 +55,7 @@ def first_changed(job: Job, known: Known) -> int | None:
     most = CHECKED_BYTES // (8 * features * (1 + job.k))
     rows = np.unique(np.linspace(0, n - 1, max(1, min(CHECKED_ROWS, most)), dtype=np.int64))
     rows = rows[job.location[rows] == rows]  # copies share their lists
-    stored = [_rows_at(known.store, name, rows) for name in LISTS]
+    stored = [rows_at(known.store, name, rows) for name in LISTS]
     lists, x = empty_lists(rows.size, job.k), _gathered(job, rows)
     update(lists, x, _gathered(job, np.unique(stored[1])), job.space)
     same = (lists.distance == stored[0]) & (lists.location == stored[1])
@@ -63,7 +63,7 @@ def first_changed(job: Job, known: Known) -> int | None:
     return int(rows[wrong[0]]) if wrong.size else None
 
 
-def _rows_at(store: str, name: str, rows: Ints) -> Array:
+def rows_at(store: str, name: str, rows: Ints) -> Array:
     """Return single rows of an array of a run, ascending."""
     parts = []
     for block in np.unique(rows // LOOK_ROWS):

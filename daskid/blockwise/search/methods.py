@@ -26,6 +26,7 @@ from daskid.blockwise.search.sizes import (
 )
 from daskid.blockwise.search.strips import search_strips
 from daskid.config import memory_limit
+from daskid.kernels._jit import CACHE
 from daskid.kernels.metrics import HALF_SQUARE
 from daskid.kernels.neighbors import Space
 from daskid.typing import Array
@@ -37,8 +38,9 @@ MORE = 2
 """Entries of tiles of a run, for each of lists that are always warm."""
 CLEARLY = 0.9
 """Another method than strips has to be so much faster."""
-PROBED = 20.0
-"""Seconds of a core from which on it is worth to find out, on a sample, what can be skipped."""
+PROBED, PROBED_CACHED = 10.0, 1.0
+"""Seconds of a core from which on it is worth to find out, on a sample, what can be skipped: for as
+long its kernels compile; and where those that are compiled are kept."""
 
 
 class Facts(NamedTuple):
@@ -98,7 +100,7 @@ def leaves_seconds(facts: Facts) -> float:
         return inf
     if facts.cluster and not facts.stored:  # every worker would hold all rows: only if asked for
         return inf
-    if min(strips_seconds(facts), tiles_seconds(facts)) < PROBED:
+    if min(strips_seconds(facts), tiles_seconds(facts)) < (PROBED_CACHED if CACHE else PROBED):
         return inf
     if not facts.stored and memory_bytes(n, features, 8, k) > memory_limit():
         return inf

@@ -14,6 +14,8 @@ from daskid.blockwise.search.sizes import Data, Machine, Sizes
 from daskid.storage.copies import Cost
 
 NO_COPY = Cost(1.0, 0, 0, 0)
+TRIED_BYTES = 160 << 20
+"""Kernels that the client compiles where it tries what leaves would save (measured)."""
 
 
 def make_plan(
@@ -83,7 +85,7 @@ def _plan(data: Data, machine: Machine, name: str, why: str, sizes: Sizes) -> Pl
         amplification=copied.amplification,
         task_bytes=sizes.task,
         worker_bytes=max(memory, IMPORTS_BYTES + machine.threads * copied.task),
-        client_bytes=IMPORTS_BYTES + n * 56,
+        client_bytes=IMPORTS_BYTES + TRIED_BYTES + n * 56,
         workers=machine.workers,
         threads=machine.threads,
         worker_limit=machine.limit,

@@ -181,6 +181,22 @@ def frames_of(duration: str, times: Array, units: str, trajectory: Ints | None) 
     return int(np.ceil(amount / step - 1e-9))
 
 
+def row_step(frame: Ints | None, trajectory: Ints | None) -> int:
+    """Return how many rows of the source lie between samples, in the median: 1 for all of them.
+
+    Parameters
+    ----------
+    frame, trajectory
+        (N,) frame numbers and codes of trajectories, as of :func:`separation_window`.
+    """
+    if frame is None:
+        return 1
+    steps = np.diff(frame)
+    if trajectory is not None:
+        steps = steps[np.diff(trajectory) == 0]
+    return max(int(np.median(steps)), 1) if steps.size else 1
+
+
 def _seconds(unit: str, duration: str) -> float:
     if unit not in SECONDS:
         raise ValueError(f"exclude: expected a unit of {', '.join(SECONDS)}, got {duration!r}")

@@ -49,9 +49,17 @@ def _whole(name: str, value: object, least: int, remedy: str) -> None:
 
 
 def window(ds: xr.Dataset, rows: da.Array, exclude: int | str, metric: str) -> int:
-    """Return the Theiler window in frames."""
+    """Return the Theiler window in rows of the source; warn of one that leaves out nothing."""
+    if isinstance(exclude, str) and exclude.strip().isdigit():
+        exclude = int(exclude)
     if not isinstance(exclude, str):
         _whole("exclude", exclude, 0, "give a number of frames, 0 for none")
+        step = search.row_step(*v.frames(ds)) if exclude else 1
+        if 0 < exclude < step:
+            log.warning(
+                "exclude: %d rows of the source leave out no sample: there is one every %d rows; "
+                "give %d for %d samples, or a duration", exclude, step, exclude * step, exclude,
+            )  # fmt: skip
         return min(int(exclude), LONGEST)
     frame, trajectory = v.frames(ds)
     if exclude == "auto":
@@ -68,7 +76,9 @@ def window(ds: xr.Dataset, rows: da.Array, exclude: int | str, metric: str) -> i
             "give a number of frames, or open the rows with their time"
         )
     times = ds[v.time.name]
-    return search.frames_of(exclude, times.values, str(times.attrs.get("units", "")), trajectory)
+    unit = str(times.attrs.get("units", ""))
+    samples = search.frames_of(exclude, times.values, unit, trajectory)
+    return samples * search.row_step(frame, trajectory)
 
 
 def rule_of(ds: xr.Dataset, k: int, metric: str, exclude: int, duplicates: str) -> search.Rule:

@@ -34,7 +34,7 @@ def plan(
     k=50 on 1,000 workers of one thread, the kernels, at what a pair takes on the machine
     that the constants of the plan were measured on, take 212 core-days: 5 hours and some more for
     rounds to end. 23,653 tasks of ten minutes or less read 18 TiB; the scratch is 370 GiB at most,
-    the memory of a worker 1.8 GiB, of the client 5.6 GiB; the scheduler and the client have a
+    the memory of a worker 1.8 GiB, of the client 5.8 GiB; the scheduler and the client have a
     minute of work with the tasks, at the 2.7 ms each (heartbeats left out) that
     ``tests/benchmarks/scheduler.py`` measured over 20,000 tasks that do nothing, on a machine
     that was busy with other things.

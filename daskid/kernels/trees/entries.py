@@ -55,15 +55,16 @@ def new_desk(seen: Array, k: int) -> Desk:
     )  # fmt: skip
 
 
-@jit
-def open_lists(distance: Floats, start: int, size: int, rule: Rule, desk: Desk) -> None:
+@inlined
+def open_lists(
+    distance: Floats, start: int, size: int, rule: Rule, limit: Floats, reach: Floats, held: Ints
+) -> None:
     """Begin with the lists of ``size`` rows from ``start`` on."""
-    k = distance.shape[1]
-    desk.held[:] = 0
-    desk.reach[:] = -np.inf
+    for j in range(reach.size):
+        held[j], reach[j] = 0, -np.inf
     for j in range(size):
-        desk.limit[j] = largest(distance[start + j, k - 1], rule.combine)
-        desk.reach[j] = reach_of(desk.limit[j], rule)
+        limit[j] = largest(distance[start + j, distance.shape[1] - 1], rule.combine)
+        reach[j] = reach_of(limit[j], rule)
 
 
 @inlined
@@ -186,15 +187,13 @@ def empty(
     held[j] = 0
 
 
-@jit
+@inlined
 def close_lists(
-    distance: Floats, location: Ints, start: int, size: int, rule: Rule, desk: Desk
-) -> None:
+    distance: Floats, location: Ints, start: int, size: int, rule: Rule, limit: Floats,
+    value: Floats, place: Ints, held: Ints,
+) -> None:  # fmt: skip
     """End with the lists of ``size`` rows from ``start`` on."""
-    value, place, held = desk.value, desk.place, desk.held
     for j in range(size):
         if held[j] > 0:
-            compact(
-                distance, location, start + j, j, desk.limit[j], rule.combine, value, place, held
-            )
+            compact(distance, location, start + j, j, limit[j], rule.combine, value, place, held)
             empty(distance, location, start + j, j, rule.combine, value, place, held)

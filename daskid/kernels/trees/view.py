@@ -58,7 +58,7 @@ class View(NamedTuple):
     leaf: int
 
 
-def view_of(sample: Array, space: Space) -> View:
+def view_of(sample: Array, space: Space, *, exact: bool = True) -> View:
     """Return how to see rows, from a random sample of them in the form that is compared.
 
     Parameters
@@ -67,10 +67,13 @@ def view_of(sample: Array, space: Space) -> View:
         (m, d) rows; the more, the better the axes, and any give valid bounds.
     space
         How they are compared.
+    exact
+        Whether few features are seen as they are; else there are coordinates always, and distances
+        are sums of squares without periods.
     """
     d = sample.shape[1]
     combine, period, weight, exclude = space.combine, space.period, space.weight, space.exclude
-    if combine > HALF_SQUARE or period.size or d <= EXACT_UP_TO:
+    if exact and (combine > HALF_SQUARE or period.size or d <= EXACT_UP_TO):
         rounding = 1 + 8 * (d + 32) * V
         rule = Rule(combine, period, weight, exclude, True, 1.0, 1.0, rounding)
         return View(rule, np.zeros((d, 0)), NONE, NONE, 0.0, "f8", SMALL_LEAF)

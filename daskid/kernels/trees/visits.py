@@ -1,4 +1,10 @@
-"""The rows of a leaf against the leaves that may hold neighbors of them, nearest first."""
+"""The rows of a leaf against the leaves that may hold neighbors of them, nearest first.
+
+A function that is called is compiled once more with each one that calls it: what takes long to
+compile is inlined where it is used, once. Branches on arguments that are None are not compiled.
+"""
+
+from typing import Any
 
 import numpy as np
 
@@ -7,20 +13,15 @@ from daskid.kernels._simd import STRIDE, lowest_bit, up_to, without_lowest
 from daskid.kernels.metrics import reduced_distance
 from daskid.kernels.selection import no_neighbor
 from daskid.kernels.trees.bounds import exact_to_point, gaps, squares_to_point
-from daskid.kernels.trees.entries import (
-    Desk,
-    close_lists,
-    enter,
-    kth_bound,
-    open_lists,
-    reach_of,
-)
+from daskid.kernels.trees.entries import Desk, close_lists, enter, kth_bound, open_lists, reach_of
 from daskid.kernels.trees.leaves import SPAN, Leaves
-from daskid.kernels.trees.view import Rule
+from daskid.kernels.trees.view import NONE, Rule
 from daskid.typing import Array, Floats, Ints
 
+OWN, SEED, ALL = range(3)
+"""Which leaves are visited: the own one; the nearest while lists have room; all that are left."""
 
-@jit
+
 def search(
     distance: Floats, location: Ints, x: Leaves, y: Leaves, rule: Rule, desk: Desk,
     first: int, last: int, same: bool,
@@ -40,64 +41,128 @@ def search(
     same
         Whether ``y`` are the same rows as ``x``.
     """
-    leaf = x.seen.shape[2]
-    leaves, wide = y.seen.shape[0], np.empty(y.wide_low.shape[1], y.low.dtype)
+    rows = (None, None) if rule.exact else (x.rows, y.rows)
+    tables, weight = (desk.near, rule.weight) if rule.exact else (None, NONE)
+    given: tuple[Any, ...] = (
+        distance, location, x.rows.shape[0], y.rows.shape[0], *rows, x.who, y.who, x.seen, y.seen,
+        x.low, x.high, y.low, y.high, y.wide_low, y.wide_high, x.error, y.error, rule, weight,
+        *desk._replace(near=desk.near[0]), tables, first, last, same,
+    )  # fmt: skip
+    search_leaves(*given)
+
+
+@jit
+def search_leaves(
+    distance: Floats, location: Ints, n: int, m: int, x: Any, y: Any,
+    x_who: Ints, y_who: Ints, x_seen: Array, y_seen: Array, x_low: Array, x_high: Array,
+    y_low: Array, y_high: Array, wide_low: Array, wide_high: Array, x_error: Floats,
+    y_error: Floats, rule: Rule, weight: Floats, limit: Floats, reach: Floats, value: Floats,
+    place: Ints, held: Ints, bound: Array, near: Array, point: Array, lanes: Floats, found: Ints,
+    counts: Ints, tables: Any, first: int, last: int, same: bool,
+) -> None:  # fmt: skip
+    """Search leaves; parameters as in :func:`search`, the arrays one by one.
+
+    There are ``n`` and ``m`` rows; (n, d) rows ``x`` and ``y`` are None where coordinates are the
+    rows, and ``tables`` elsewhere: what is not needed then is not compiled. numba counts references
+    to each array of a tuple at each use of the tuple.
+    """
+    leaf, leaves, q = x_seen.shape[2], y_seen.shape[0], x_seen.shape[1]
     todo, visited = np.empty(leaves, np.int64), np.full(leaves, -1)
-    least, key = np.empty(leaves, y.low.dtype), np.empty(leaves, y.low.dtype)
-    worst, none = largest_of(y.error), np.empty(0)
-    weight = rule.weight if rule.exact else none
+    least, key = np.empty(leaves, y_low.dtype), np.empty(leaves, y_low.dtype)
+    low, high, wide = np.empty(q, x_low.dtype), np.empty(q, x_low.dtype), wide_low[0].copy()
+    worst, period = largest_of(y_error), rule.period
     for g in range(first, last):
-        start = (g - first) * leaf
-        size = min(leaf, x.rows.shape[0] - g * leaf)
-        open_lists(distance, start, size, rule, desk)
-        if same:
-            visit(distance, location, x, y, rule, desk, g, g, start, weight)
-            visited[g] = g
-        low, high = x.low[:, g].copy(), x.high[:, g].copy()
-        gaps(y.wide_low, y.wide_high, low, high, rule.combine, rule.period, weight, wide)
-        seed = largest_of(desk.reach) == np.inf
-        while True:
-            held = candidates(
-                y, low, high, wide, ceiling_of(largest_of(desk.reach), worst + x.error[g], rule),
-                seed, rule, weight, visited, g, todo, least, key,
+        start, size = (g - first) * leaf, min(leaf, n - g * leaf)
+        open_lists(distance, start, size, rule, limit, reach, held)
+        for stage in range(OWN if same else SEED, ALL + 1):
+            ceiling = ceiling_of(largest_of(reach), worst + x_error[g], rule)
+            if stage == SEED and ceiling < np.inf:
+                continue
+            number = leaves_of_stage(
+                stage, g, x_low, x_high, y_low, y_high, wide_low, wide_high, low, high, wide,
+                ceiling, rule.combine, period, weight, visited, todo, least, key,
             )  # fmt: skip
-            sort_candidates(todo, least, key, held)
-            for c in range(held):
-                ceiling = ceiling_of(largest_of(desk.reach), worst + x.error[g], rule)
-                if seed and ceiling < np.inf:
-                    break
-                if least[c] <= ceiling:
-                    visited[todo[c]] = g
-                    visit(distance, location, x, y, rule, desk, g, todo[c], start, weight)
-            if not seed:
-                break
-            seed = False
-        close_lists(distance, location, start, size, rule, desk)
+            for c in range(number):
+                ceiling, other = ceiling_of(largest_of(reach), worst + x_error[g], rule), todo[c]
+                if least[c] > ceiling or (stage == SEED and ceiling < np.inf):
+                    continue
+                visited[other], full = g, min(leaf, m - other * leaf)
+                own, seen, error = x_seen[g], y_seen[other], x_error[g] + y_error[other]
+                take(y_low, y_high, other, low, high)
+                gaps(own, own, low, high, rule.combine, period, weight, bound)
+                if x is None:
+                    if tables is not None:
+                        compare_exact(
+                            distance, location, start, size, own, seen, x_who, g * leaf, y_who,
+                            other * leaf, full, rule, limit, reach, value, place, held, bound,
+                            tables, point, found, counts,
+                        )  # fmt: skip
+                else:
+                    compare_seen(
+                        distance, location, start, size, own, seen, x, x_who, g * leaf, y, y_who,
+                        other * leaf, full, error, rule, limit, reach, value, place, held, bound,
+                        near, point, lanes, found, counts,
+                    )  # fmt: skip
+        close_lists(distance, location, start, size, rule, limit, value, place, held)
+
+
+@inlined
+def leaves_of_stage(
+    stage: int, g: int, x_low: Array, x_high: Array, y_low: Array, y_high: Array, wide_low: Array,
+    wide_high: Array, low: Array, high: Array, wide: Array, ceiling: float, combine: int,
+    period: Floats, weight: Floats, visited: Ints, todo: Ints, least: Array, key: Array,
+) -> int:  # fmt: skip
+    """Write the leaves that leaf ``g`` visits, near ones first; return how many there are."""
+    todo[0], least[0], number = g, 0.0, 1
+    if stage != OWN:
+        take(x_low, x_high, g, low, high)
+        gaps(wide_low, wide_high, low, high, combine, period, weight, wide)
+        number = candidates(
+            y_low, y_high, low, high, wide, ceiling, stage == SEED, combine, period, weight,
+            visited, g, todo, least, key,
+        )  # fmt: skip
+        sort_candidates(todo, least, key, number)
+    return number
+
+
+@inlined
+def take(low: Array, high: Array, g: int, to_low: Array, to_high: Array) -> None:
+    """Copy the box of a leaf."""
+    for f in range(to_low.size):
+        to_low[f], to_high[f] = low[f, g], high[f, g]
 
 
 @jit
 def candidates(
-    y: Leaves, low: Array, high: Array, wide: Array, ceiling: float, seed: bool, rule: Rule,
-    weight: Floats, visited: Ints, g: int, todo: Ints, least: Array, key: Array,
+    y_low: Array, y_high: Array, low: Array, high: Array, wide: Array, ceiling: float, seed: bool,
+    combine: int, period: Floats, weight: Floats, visited: Ints, g: int, todo: Ints, least: Array,
+    key: Array,
 ) -> int:  # fmt: skip
     """Find the leaves whose bounds are not above ``ceiling``; return how many there are.
 
     With ``seed`` only those in the nearest wide box. ``todo`` are leaves that leaf ``g`` has not
     visited, ``least`` their bounds, ``key`` how near their centers are.
     """
-    held, nearest, narrow = 0, 0, np.empty(SPAN, y.low.dtype)
+    held, nearest, narrow = 0, 0, np.empty(SPAN, y_low.dtype)
+    part_low, part_high = (
+        np.empty((low.size, SPAN), low.dtype),
+        np.empty((low.size, SPAN), low.dtype),
+    )
     for w in range(wide.size):
         nearest = w if wide[w] < wide[nearest] else nearest
     for w in range(wide.size):
         if wide[w] > ceiling or (seed and w != nearest):
             continue
-        a, b = w * SPAN, min((w + 1) * SPAN, y.low.shape[1])
-        part = narrow[: b - a]
-        gaps(y.low[:, a:b], y.high[:, a:b], low, high, rule.combine, rule.period, weight, part)
-        for i in range(part.size):
-            if part[i] <= ceiling and visited[a + i] != g:
-                todo[held], least[held] = a + i, part[i]
-                key[held] = between_centers(low, high, y, a + i, rule.period)
+        a, number = w * SPAN, min(SPAN, y_low.shape[1] - w * SPAN)
+        for f in range(low.size):
+            for i in range(SPAN):
+                part_low[f, i] = y_low[f, a + min(i, number - 1)]
+                part_high[f, i] = y_high[f, a + min(i, number - 1)]
+        gaps(part_low, part_high, low, high, combine, period, weight, narrow)
+        for i in range(number):
+            if narrow[i] <= ceiling and visited[a + i] != g:
+                todo[held], least[held] = a + i, narrow[i]
+                key[held] = between_centers(low, high, part_low, part_high, i, period)
                 held += 1
     return held
 
@@ -119,12 +184,14 @@ def sort_candidates(todo: Ints, least: Array, key: Array, held: int) -> None:
         step //= 3
 
 
-@jit
-def between_centers(low: Array, high: Array, y: Leaves, other: int, period: Floats) -> float:
+@inlined
+def between_centers(
+    low: Array, high: Array, y_low: Array, y_high: Array, other: int, period: Floats
+) -> float:
     """Return the squared distance of the centers of a box and that of a leaf, about."""
     total = 0.0
     for f in range(low.size):
-        gap = abs((low[f] + high[f]) - (y.low[f, other] + y.high[f, other])) / 2
+        gap = abs((low[f] + high[f]) - (y_low[f, other] + y_high[f, other])) / 2
         if period.size and period[f] > 0:
             gap = min(gap, period[f] - gap)
         total += gap * gap
@@ -155,69 +222,84 @@ def raised(value: float, like: Array) -> float:
     return float(out if out >= value else np.nextafter(out, like.dtype.type(np.inf)))
 
 
-@jit
-def visit(
-    distance: Floats, location: Ints, x: Leaves, y: Leaves, rule: Rule, desk: Desk, g: int,
-    other: int, start: int, weight: Floats,
+@inlined
+def compare_exact(
+    distance: Floats, location: Ints, start: int, size: int, own: Floats, seen: Floats,
+    x_who: Ints, x_first: int, y_who: Ints, y_first: int, full: int, rule: Rule, limit: Floats,
+    reach: Floats, value: Floats, place: Ints, held: Ints, bound: Floats, tables: Floats,
+    point: Floats, found: Ints, counts: Ints,
 ) -> None:  # fmt: skip
-    """Compare the rows of leaf ``g`` of ``x`` with leaf ``other`` of ``y``."""
-    leaf, own = x.seen.shape[2], x.seen[g]
-    size = min(leaf, x.rows.shape[0] - g * leaf)
-    full = min(leaf, y.rows.shape[0] - other * leaf)
-    low, high = y.low[:, other], y.high[:, other]
-    gaps(own, own, low, high, rule.combine, rule.period, weight, desk.bound)
-    compare(
-        distance, location, start, size, own, y.seen[other], x.rows, x.who, g * leaf,
-        y.rows, y.who, other * leaf, full, x.error[g] + y.error[other], rule,
-        desk.limit, desk.reach, desk.value, desk.place, desk.held, desk.bound, desk.near,
-        desk.point, desk.lanes, desk.found, desk.counts,
-    )  # fmt: skip
+    """Enter what rows of a leaf have in another one within reach: coordinates are the rows.
+
+    ``bound`` says which rows may have anything there.
+    """
+    near, k = tables[0], distance.shape[1]
+    for j in range(size):
+        ceiling = ceiling_of(reach[j], 0.0, rule)
+        if bound[j] > ceiling:
+            continue
+        counts[0] += full
+        for f in range(point.size):
+            point[f] = own[f, j]
+        exact_to_point(point, seen, rule.combine, rule.period, rule.weight, tables)
+        for h in range(full, near.size):
+            near[h] = np.nan  # a maximum loses what is no number
+        above, i = -np.inf, start + j
+        while above < ceiling:
+            top = ceiling
+            if above == -np.inf and ceiling == np.inf and full > k + 1:
+                top = kth_bound(near, full, k + 1, np.inf)  # the nearest first
+            for h in range(within(near, above, top, found)):
+                c = y_first + found[h]
+                if no_neighbor(x_who, x_first + j, y_who, c, rule.exclude):
+                    continue
+                counts[1] += 1
+                if near[found[h]] <= limit[j]:
+                    enter(
+                        distance, location, i, j, near[found[h]], y_who[0, c], rule.combine,
+                        limit, value, place, held,
+                    )  # fmt: skip
+            above, reach[j] = top, limit[j]
+            ceiling = ceiling_of(limit[j], 0.0, rule)
 
 
-@jit
-def compare(
+@inlined
+def compare_seen(
     distance: Floats, location: Ints, start: int, size: int, own: Array, seen: Array, x: Array,
     x_who: Ints, x_first: int, y: Array, y_who: Ints, y_first: int, full: int, error: float,
     rule: Rule, limit: Floats, reach: Floats, value: Floats, place: Ints, held: Ints,
-    bound: Array, tables: Array, point: Array, lanes: Floats, found: Ints, counts: Ints,
+    bound: Array, near: Array, point: Array, lanes: Floats, found: Ints, counts: Ints,
 ) -> None:  # fmt: skip
-    """Enter what rows see in a leaf within reach; ``bound`` says which rows may see anything.
-
-    The arrays of a desk one by one: numba counts references to each array of a tuple at each
-    use of the tuple.
-    """
-    near, k = tables[0], distance.shape[1]
-    combine, period, weights, exclude = rule.combine, rule.period, rule.weight, rule.exclude
+    """Enter what rows of a leaf have in another one within reach: distances from (n, d) rows."""
+    k = distance.shape[1]
     for j in range(size):
         ceiling = ceiling_of(reach[j], error, rule)
         if bound[j] > ceiling:
             continue
         counts[0] += full
-        point[:] = own[:, j]
-        if rule.exact:
-            exact_to_point(point, seen, combine, period, weights, tables)
-            near[full:] = np.nan  # a maximum loses what is no number
-        else:
-            squares_to_point(point, seen, near)
+        for f in range(point.size):
+            point[f] = own[f, j]
+        squares_to_point(point, seen, near)
         above, i = -np.inf, start + j
         while above < ceiling:
-            soon = above == -np.inf and ceiling == np.inf and not rule.exact and full > k + 1
-            top = kth_bound(near, full, k + 1, np.inf) if soon else ceiling  # the nearest first
-            for h in range(within(near, above, raised(top, near), found)):
+            top = ceiling
+            if above == -np.inf and ceiling == np.inf and full > k + 1:
+                top = kth_bound(near, full, k + 1, np.inf)  # the nearest first
+            top = raised(top, near)
+            for h in range(within(near, above, top, found)):
                 c = y_first + found[h]
-                if no_neighbor(x_who, x_first + j, y_who, c, exclude):
+                if no_neighbor(x_who, x_first + j, y_who, c, rule.exclude):
                     continue
                 counts[1] += 1
-                reduced = float(near[found[h]]) if rule.exact else reduced_distance(
-                    x[x_first + j], y[c], combine, period, weights, lanes
-                )  # fmt: skip
+                reduced = reduced_distance(
+                    x[x_first + j], y[c], rule.combine, rule.period, rule.weight, lanes
+                )
                 if reduced <= limit[j]:
                     enter(
-                        distance, location, i, j, reduced, y_who[0, c], combine, limit, value,
-                        place, held,
+                        distance, location, i, j, reduced, y_who[0, c], rule.combine, limit,
+                        value, place, held,
                     )  # fmt: skip
-            above = raised(top, near)
-            reach[j] = reach_of(limit[j], rule)
+            above, reach[j] = top, reach_of(limit[j], rule)
             ceiling = ceiling_of(reach[j], error, rule)
 
 
