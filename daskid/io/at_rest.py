@@ -1,5 +1,6 @@
 """Variables at rest: written in whole chunks of rows, opened lazily under names of their own."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dask.array as da
@@ -9,9 +10,12 @@ from dask.base import tokenize
 
 from daskid import variables as v
 from daskid.io.provenance import as_text, plain
+from daskid.storage import place, run
 from daskid.storage import rows as storage
+from daskid.storage.rows import arrays
 
 CHUNK_BYTES = 64 << 20
+MADE_UP = "damaged or made up, make a new run"
 UNKEPT = frozenset({
     "token", "fingerprint", "_FillValue", "missing_value", "scale_factor", "add_offset",
     "_Unsigned", "dtype", "calendar", "coordinates", "grid_mapping", "bounds",
@@ -19,18 +23,57 @@ UNKEPT = frozenset({
 """Attributes that a reader of the run would act upon."""
 
 
-def opened(path: str, name: str, fingerprint: str) -> xr.Variable:
-    """Return an array of the run, lazy under a name of its own unless it is an index."""
-    array = storage.opened(path, name)
+def opened(
+    path: str, name: str, fingerprint: str, sizes: Mapping[str, int] | None = None
+) -> xr.Variable:
+    """Return an array of the run, lazy under a name of its own unless it is an index.
+
+    Raises
+    ------
+    ValueError
+        If its metadata can't be true, it has other sizes than ``sizes``, or a link leads out
+        of the run.
+    """
+    array = run.opened(path, name)
+    arrays.check(path, name, array, what="run")
     dims = array.metadata.dimension_names or ()
-    data = array[...]
-    if dims != (name,):
+    if len(dims) != len(array.shape) or not all(isinstance(dim, str) for dim in dims):
+        raise ValueError(
+            f"run: expected names of {len(array.shape)} dimensions of {name!r} in {path!r}, got "
+            f"{tuple(dims)}: it is {MADE_UP}"
+        )
+    size = dict(zip(dims, array.shape, strict=True))
+    if any(sizes[dim] != size[dim] for dim in set(sizes or ()) & set(dims) if sizes):
+        raise ValueError(
+            f"run: expected {name!r} in {path!r} for rows of {sizes}, got {size}: it is {MADE_UP}"
+        )
+    if dims == (name,):
+        data = array[...]
+    else:
         label = f"{name}-{tokenize(path, fingerprint)}"
         data = da.from_array(array, chunks=array.chunks, name=label)
     variable = xr.Variable(dims, data, dict(array.attrs))
     if "calendar" in array.attrs or str(array.attrs.get("dtype", "")).startswith("timedelta"):
         variable = xr.decode_cf(xr.Dataset({"values": variable}))["values"].variable
     return marked(variable, fingerprint)
+
+
+def copied(path: str, shape: Sequence[int]) -> storage.RowReader:
+    """Return the reader of rows that were copied into a run.
+
+    Raises
+    ------
+    ValueError
+        If they are not of this shape, or can't be what their metadata claim.
+    """
+    array = run.opened(path, "rows")
+    arrays.check(path, "rows", array, what="run")
+    if tuple(array.shape) != tuple(shape):
+        raise ValueError(
+            f"run: expected rows of shape {tuple(shape)} in {path!r}, got {tuple(array.shape)}: "
+            f"they are {MADE_UP}"
+        )
+    return storage.RowReader(path, "rows", array.shape, storage.native(array.dtype))
 
 
 def marked(variable: xr.Variable, fingerprint: str) -> xr.Variable:
@@ -65,7 +108,8 @@ def write(ds: xr.Dataset, names: set[str], path: str) -> None:
     at_rest = {n: _at_rest(n, ds[n].variable) for n in sorted(names)}
     encoding = {n: _encoding(variable) for n, variable in at_rest.items()}
     whole = xr.Dataset(at_rest)
-    whole.to_zarr(path, mode="w", consolidated=False, zarr_format=3, encoding=encoding)
+    store = place.store_of(path)
+    whole.to_zarr(store, mode="w", consolidated=False, zarr_format=3, encoding=encoding)
 
 
 def _at_rest(name: str, variable: xr.Variable) -> xr.Variable:

@@ -18,7 +18,7 @@ from daskid.blockwise.copy import copy_rows
 from daskid.blockwise.copy import done as copied
 from daskid.io import at_rest, sources
 from daskid.io.provenance import as_text, parameters, plain
-from daskid.storage import ledger, run
+from daskid.storage import ledger, place, run
 from daskid.storage import rows as storage
 from daskid.storage.copies import cost_of
 
@@ -134,14 +134,14 @@ def open_run(store: str | Path) -> xr.Dataset:
     ...     daskid.open_run(f"{folder}/run.zarr").rows.values.tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    path = str(Path(store).absolute())
+    path = place.absolute(store)
     record = _finished(path)
     return _opened(path, record, _reader(path, record))
 
 
 def open_grown(store: str | Path) -> xr.Dataset:
     """Open a run whose source has more rows by now: its ``rows`` are the first of what is there."""
-    path = str(Path(store).absolute())
+    path = place.absolute(store)
     record = _finished(path)
     return _opened(path, record, sources.reader_from(record["source"]))
 
@@ -186,8 +186,9 @@ def _finished(path: str) -> dict[str, Any]:
 
 def _variables(path: str, record: dict[str, Any]) -> dict[str, xr.Variable]:
     """Return all committed variables but the rows."""
+    sizes = dict(zip(v.rows.dims, record["rows_shape"], strict=True))
     committed = record["committed"]
-    return {n: at_rest.opened(path, n, f) for n, f in committed.items() if n != "rows"}
+    return {n: at_rest.opened(path, n, f, sizes) for n, f in committed.items() if n != "rows"}
 
 
 def reader_of(path: str) -> storage.RowReader:
@@ -197,14 +198,15 @@ def reader_of(path: str) -> storage.RowReader:
 
 def _reader(path: str, record: dict[str, Any]) -> storage.RowReader:
     if record["source"] is None:
-        array = storage.opened(path, "rows")
-        return storage.RowReader(path, "rows", array.shape, storage.native(array.dtype))
-    reader = sources.reader_from(record["source"])
+        return at_rest.copied(path, record["rows_shape"])
+    where = "/".join(str(record["source"].get(key, "")) for key in ("path", "array")).rstrip("/")
     try:
+        reader = sources.reader_from(record["source"])
+        reader.check()
         identity = reader.identity()
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"source: expected {reader.where!r}, to which the run {path!r} refers, got nothing "
+            f"source: expected {where!r}, to which the run {path!r} refers, got nothing "
             "there: bring it back, or make a new run"
         ) from error
     if identity != record["identity"]:

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from daskid.storage.place import At, at
 from daskid.typing import Array
 
 ENTRY = np.dtype([("piece", "i8"), ("offset", "i8"), ("size", "i8"), ("sum", "u1", (32,))])
@@ -34,9 +35,9 @@ MORE = 4096
 Put = Callable[..., None]
 
 
-def path_of(folder: str, tile: int) -> Path:
+def path_of(folder: str, tile: int) -> Any:
     """Return the file of a tile."""
-    return Path(folder) / f"{tile}.pieces"
+    return at(folder) / f"{tile}.pieces"
 
 
 def write(
@@ -69,22 +70,35 @@ def writing(
     """
     path = path_of(folder, tile)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     entries: list[tuple[int, int, int, Array]] = []
+    with _new(path) as file:
+
+        def put(piece: int, *arrays: Array) -> None:
+            start, out = file.tell(), _Summed(file, fingerprint)
+            for array in arrays:
+                np.lib.format.write_array(out, np.asarray(array), allow_pickle=False)
+            entries.append((piece, start, file.tell() - start, out.sum()))
+
+        yield put, lambda: _checksum(_index(entries), fingerprint)
+        index = _index(entries)
+        file.write(index.tobytes())
+        tail = np.array([(index.size, _sum(index.tobytes(), fingerprint))], TAIL)
+        file.write(tail.tobytes())
+
+
+@contextmanager
+def _new(path: At) -> Iterator[IO[bytes]]:
+    """Give a file that is at a path when the block ends, and not if it ends by an error."""
+    if not isinstance(path, Path):
+        content = BytesIO()
+        yield content
+        path.put(content.getvalue())
+        return
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
-
-            def put(piece: int, *arrays: Array) -> None:
-                start, out = file.tell(), _Summed(file, fingerprint)
-                for array in arrays:
-                    np.lib.format.write_array(out, np.asarray(array), allow_pickle=False)
-                entries.append((piece, start, file.tell() - start, out.sum()))
-
-            yield put, lambda: _checksum(_index(entries), fingerprint)
-            index = _index(entries)
-            file.write(index.tobytes())
-            tail = np.array([(index.size, _sum(index.tobytes(), fingerprint))], TAIL)
-            file.write(tail.tobytes())
+        partial.unlink(missing_ok=True)  # of a process that had the same number
+        with partial.open("xb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -151,7 +165,7 @@ def fits(folder: str, tile: int, checksum: str, fingerprint: str = "") -> bool:
 
 def size_of(folder: str, tile: int) -> int:
     """Return the bytes that the file of a tile takes."""
-    return path_of(folder, tile).stat().st_size
+    return int(path_of(folder, tile).stat().st_size)
 
 
 def _index(entries: list[tuple[int, int, int, Array]]) -> Array:
@@ -166,7 +180,7 @@ def _checksum(index: Array, fingerprint: str) -> str:
     return _sum(index.tobytes(), fingerprint).tobytes().hex()
 
 
-def _read_index(file: Any, path: Path, fingerprint: str) -> Array:
+def _read_index(file: Any, path: At, fingerprint: str) -> Array:
     size = file.seek(0, os.SEEK_END)
     content = _bytes_from(file, max(0, size - MORE - TAIL.itemsize), size)
     pieces = int(np.frombuffer(content[-TAIL.itemsize :], TAIL)["pieces"][0]) if content else -1
@@ -183,14 +197,19 @@ def _read_index(file: Any, path: Path, fingerprint: str) -> Array:
     return np.frombuffer(raw, ENTRY)
 
 
-def _read_piece(file: Any, entry: Any, path: Path, fingerprint: str) -> tuple[Array, ...]:
+def _read_piece(file: Any, entry: Any, path: At, fingerprint: str) -> tuple[Array, ...]:
     start, size = int(entry["offset"]), int(entry["size"])
+    if not 0 <= start <= start + size <= file.seek(0, os.SEEK_END):
+        raise _damaged(path)
     content = _bytes_from(file, start, start + size)
     if len(content) < size or not np.array_equal(entry["sum"], _sum(content, fingerprint)):
         raise _damaged(path)
     held, arrays = BytesIO(content), []
-    while held.tell() < size:
-        arrays.append(np.lib.format.read_array(held, allow_pickle=False))
+    try:
+        while held.tell() < size:
+            arrays.append(np.lib.format.read_array(held, allow_pickle=False))
+    except (ValueError, MemoryError) as error:  # a header that claims more than there is
+        raise _damaged(path) from error
     return tuple(arrays)
 
 
@@ -203,7 +222,7 @@ def _bytes_from(file: Any, start: int, stop: int) -> bytes:
     return b"".join(parts) if len(parts) != 1 else parts[0]
 
 
-def _damaged(path: Path) -> ValueError:
+def _damaged(path: At) -> ValueError:
     return ValueError(
         f"pieces: expected {str(path)!r} as it was written, got a damaged file, or one of another "
         "fingerprint: run again, and it is computed again"

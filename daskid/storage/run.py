@@ -4,7 +4,6 @@ A step's arrays count only once the step is in the group's record, which is one
 atomic write: what a killed job left behind is not seen.
 """
 
-import json
 import os
 import shutil
 from contextlib import suppress
@@ -16,12 +15,16 @@ from uuid import uuid4
 import numpy as np
 import zarr
 
+from daskid.storage import claims, place, rows
+from daskid.storage.place import At, at
 from daskid.typing import Array
 
 RECORD = "daskid"
 FORMAT = 1
 REPLACED = "replaced.zarr"
 """Beside a run: what was there before, while another one takes its place."""
+SEARCHES = False
+"""Whether searches write to buckets."""
 
 
 def is_run(path: str) -> bool:
@@ -37,7 +40,7 @@ def is_run(path: str) -> bool:
 
 def attributes(path: str) -> dict[str, Any]:
     """Return the attributes of a Zarr group, the record of a run among them; {} if none."""
-    file = Path(path, "zarr.json")
+    file = at(path, "zarr.json")
     if not file.is_file():
         return {}
     metadata = _metadata(file)
@@ -46,15 +49,15 @@ def attributes(path: str) -> dict[str, Any]:
             f"run: expected Zarr metadata in {str(file)!r}, got a damaged file: "
             "restore it, or delete the folder and make it again"
         )
-    return dict(metadata.get("attributes", {}))
+    return dict(metadata["attributes"])
 
 
-def _metadata(file: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError):
+def _metadata(file: At) -> dict[str, Any] | None:
+    """Return what a file of metadata says, None if it can't be read or is no such file."""
+    found = claims.parsed(file)
+    if found is None or not isinstance(found.setdefault("attributes", {}), dict):
         return None
-    return found if isinstance(found, dict) else None
+    return found
 
 
 def check_writable(path: str) -> None:
@@ -65,6 +68,9 @@ def check_writable(path: str) -> None:
     PermissionError, FileNotFoundError, FileExistsError
         With what was expected, what was found, and what to do.
     """
+    if place.in_bucket(path):
+        _check_bucket(path)
+        return
     target = Path(path).absolute()
     if not target.parent.is_dir():
         raise FileNotFoundError(
@@ -91,6 +97,31 @@ def check_writable(path: str) -> None:
             )
 
 
+def _check_bucket(path: str) -> None:
+    """Raise if a run can't be written in a bucket."""
+    if not SEARCHES:
+        raise ValueError(
+            f"store: expected a path in a folder, got {path!r}: searches do not write to buckets "
+            "yet, copy the run there when it is done"
+        )
+    try:
+        taken = not is_run(path) and at(path).exists()
+        probe = at(f"{path}.work", "probe")
+        probe.put(b"")
+        probe.unlink()
+    except Exception as error:
+        raise PermissionError(
+            f"store: expected a bucket that can be written at {path!r}, got "
+            f"{type(error).__name__}: {error}: set AWS_ENDPOINT_URL, AWS_REGION, "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, here and for workers"
+        ) from error
+    if taken:
+        raise FileExistsError(
+            f"store: expected a run or a new path, got {path!r}, which holds something else: "
+            "choose another path"
+        )
+
+
 def _is_run_or_empty(target: Path) -> bool:
     return target.is_dir() and (is_run(str(target)) or not any(target.iterdir()))
 
@@ -99,7 +130,7 @@ def create(path: str, record: dict[str, Any], attrs: dict[str, Any]) -> None:
     """Make an empty run with a record and the attributes of its dataset, in one write."""
     given = {"format": FORMAT, "opened": False, "committed": {}, **record}
     attributes = {**attrs, RECORD: given}
-    zarr.create_group(path, overwrite=True, zarr_format=3, attributes=attributes)
+    zarr.create_group(place.store_of(path), overwrite=True, zarr_format=3, attributes=attributes)
 
 
 def record(path: str) -> dict[str, Any]:
@@ -121,21 +152,52 @@ def record(path: str) -> dict[str, Any]:
         raise FileNotFoundError(
             f"run: expected a run of daskid, got {path!r}: make one with daskid open or daskid.save"
         )
-    found = dict(attributes(path)[RECORD])
-    if found["format"] != FORMAT:
+    given = attributes(path)[RECORD]
+    found = dict(given) if isinstance(given, dict) else {}
+    if found.get("format") != FORMAT:
         raise ValueError(
-            f"run: expected format {FORMAT}, got {found['format']} in {path!r}: "
+            f"run: expected format {FORMAT}, got {found.get('format')} in {path!r}: "
             "use the version of daskid that made it"
         )
+    _check_record(path, found)
     there, committed = arrays(path), found["committed"]
     found["committed"] = {n: f for n, f in committed.items() if n in there}
     found["lost"] = {n: f for n, f in committed.items() if n not in there}
     return found
 
 
+def _check_record(path: str, found: dict[str, Any]) -> None:
+    """Raise where a record is not what daskid writes."""
+    shape, committed = found.get("rows_shape"), found.get("committed")
+    good = (
+        isinstance(shape, list) and len(shape) == 2 and all(type(x) is int and x > 0 for x in shape)
+        and isinstance(committed, dict)
+        and all(isinstance(x, str) for x in (*committed, *committed.values()))
+        and isinstance(found.get("opened"), bool)
+        and isinstance(found.get("source"), dict | None)
+        and isinstance(found.get("rows_attrs"), dict)
+    )  # fmt: skip
+    if not good:
+        raise ValueError(
+            f"run: expected a record as daskid writes it, got another one in {path!r}: it is "
+            "damaged or made up, make a new run"
+        )
+    for name in committed or ():
+        claims.check_name(name, path, "run")
+
+
 def arrays(path: str) -> dict[str, dict[str, Any]]:
-    """Return the attributes of all arrays whose metadata can be read, finished or not."""
-    found = {file.parent.name: _metadata(file) for file in Path(path).glob("*/zarr.json")}
+    """Return the attributes of all arrays whose metadata can be read, finished or not.
+
+    Raises
+    ------
+    ValueError
+        If an array is a link: it would be written elsewhere.
+    """
+    files = [*at(path).glob("*/zarr.json")]
+    for file in files:
+        claims.check_no_links(file.parent, "run")
+    found = {file.parent.name: _metadata(file) for file in files}
     return {n: dict(m.get("attributes", {})) for n, m in sorted(found.items()) if m is not None}
 
 
@@ -176,6 +238,11 @@ def exchange(path: str, staged: str, replaced: str) -> None:
 
     At any moment there is one of them, or both are beside their place and this is called again.
     """
+    if place.in_bucket(path):
+        raise ValueError(
+            f"run: expected one in a folder, got {path!r}: what appends swaps folders, which a "
+            "bucket has not; append to a copy on disk"
+        )
     if Path(path).exists() and Path(staged).exists():
         shutil.rmtree(replaced, ignore_errors=True)
         Path(path).rename(replaced)
@@ -186,14 +253,13 @@ def exchange(path: str, staged: str, replaced: str) -> None:
 
 def _put(path: str, attrs: dict[str, Any], found: dict[str, Any]) -> None:
     kept = {key: value for key, value in found.items() if key != "lost"}
-    zarr.open_group(path, mode="r+").attrs.put({**attrs, RECORD: kept})
+    zarr.open_group(place.store_of(path), mode="r+").attrs.put({**attrs, RECORD: kept})
 
 
 def delete(path: str, names: set[str]) -> None:
     """Delete arrays, whole or damaged."""
     for name in names:
-        if Path(path, name).is_dir():
-            shutil.rmtree(Path(path, name))
+        place.remove(at(path, name))
 
 
 def scratch(path: str) -> str:
@@ -203,13 +269,13 @@ def scratch(path: str) -> str:
 
 def clean(path: str, scratch: str) -> None:
     """Delete a scratch path, and the folder of scratch paths once it is empty."""
-    shutil.rmtree(scratch, ignore_errors=True)
+    place.remove(scratch)
     with suppress(OSError):
         _work(path).rmdir()
 
 
-def _work(path: str) -> Path:
-    target = Path(path).absolute()
+def _work(path: str) -> Any:
+    target = at(path).absolute()
     return target.with_name(f"{target.name}.work")
 
 
@@ -217,7 +283,7 @@ def adopt(path: str, scratch: str, names: set[str]) -> None:
     """Move arrays from a scratch path into the run."""
     delete(path, names)
     for name in names:
-        Path(scratch, name).rename(Path(path, name))
+        at(scratch, name).rename(at(path, name))
 
 
 def create_array(
@@ -230,7 +296,7 @@ def create_array(
     attrs: dict[str, Any],
 ) -> None:
     """Make an array that workers fill with :func:`write_rows`, a chunk each."""
-    group = zarr.open_group(path, mode="r+")
+    group = zarr.open_group(place.store_of(path), mode="r+")
     group.create_array(
         name,
         shape=shape,
@@ -245,15 +311,29 @@ def create_array(
 
 def write_rows(path: str, name: str, start: int, values: Array) -> None:
     """Write ``values`` to the rows from ``start`` on; chunks must have one writer each."""
-    array = zarr.open_array(path, path=name, mode="r+", config={"write_empty_chunks": True})
+    store = place.store_of(path)
+    array = zarr.open_array(store, path=name, mode="r+", config={"write_empty_chunks": True})
     array[start : start + values.shape[0]] = np.asarray(values)
 
 
 def read_rows(path: str, name: str, start: int, stop: int) -> Array:
     """Return the rows from ``start`` up to ``stop`` of an array."""
-    return np.asarray(zarr.open_array(path, path=name, mode="r")[start:stop])
+    return np.asarray(zarr.open_array(place.store_of(path), path=name, mode="r")[start:stop])
+
+
+def opened(path: str, name: str) -> Any:
+    """Return an array of the run, to be read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is gone.
+    """
+    if not place.in_bucket(path):
+        return rows.opened(path, name)
+    return zarr.open_array(place.store_of(path, read_only=True), path=name, mode="r")
 
 
 def annotate(path: str, name: str, attrs: dict[str, Any]) -> None:
     """Add attributes to an array."""
-    zarr.open_array(path, path=name, mode="r+").attrs.update(attrs)
+    zarr.open_array(place.store_of(path), path=name, mode="r+").attrs.update(attrs)

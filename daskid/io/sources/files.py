@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Iterable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from daskid.io.sources.place import choose
-from daskid.storage.rows import RowReader, native
+from daskid.storage import claims
+from daskid.storage.rows import RowReader, arrays, native
 from daskid.typing import Array
 
 HEADERS = {
@@ -79,8 +81,11 @@ def from_npz(path: Path, variable: str | None) -> xr.DataArray:
         raise _damaged(path, error) from error
     name = choose(members, members, variable, repr(str(path)))
     with zipfile.ZipFile(path) as archive:
+        size = archive.getinfo(f"{name}.npy").file_size
         with archive.open(f"{name}.npy") as file:
-            _header(file, f"{path}/{name}")
+            shape, dtype = _header(file, f"{path}/{name}")
+        if not prod(shape) * dtype.itemsize <= size <= claims.PHYSICAL_BYTES:
+            raise _damaged(f"{path}/{name}", ValueError(f"shape {shape} in {size} bytes"))
         with archive.open(f"{name}.npy") as file:
             data = _values(file, f"{path}/{name}")
     return xr.DataArray(data, dims=named(data.shape, None), name=name)
@@ -98,6 +103,8 @@ def from_netcdf(path: Path, variable: str | None) -> tuple[xr.DataArray, RowRead
     folder, _, name = (variable or "").rpartition("/")
     with path.open("rb") as file:
         hdf5 = file.read(len(MAGIC)) == MAGIC
+    if hdf5:
+        _check_hdf5(path, folder)
     phony: dict[str, Any] = {"engine": "h5netcdf", "phony_dims": "sort"} if hdf5 else {}
     try:
         ds = xr.open_dataset(path, group=folder or None, chunks={}, **phony)
@@ -113,6 +120,25 @@ def from_netcdf(path: Path, variable: str | None) -> tuple[xr.DataArray, RowRead
     if all(str(d).startswith("phony_dim_") for d in field.dims):
         field = field.rename(dict(zip(field.dims, named(field.shape, None), strict=True)))
     return field, reader(str(path), f"{folder}/{field.name}".strip("/"), field) if hdf5 else None
+
+
+def _check_hdf5(path: Path, folder: str) -> None:
+    """Look at what a group of an HDF5 file claims: sizes, and links and data in other files."""
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(path, "r") as file:
+        group = file.get(folder or "/")
+        for name in group if isinstance(group, h5py.Group) else ():
+            where = f"{path}/{folder}/{name}"
+            outside = isinstance(group.get(name, getlink=True), h5py.ExternalLink)
+            node = None if outside else group.get(name)
+            if outside or (isinstance(node, h5py.Dataset) and node.external):
+                raise ValueError(
+                    f"source: expected all data in {str(path)!r}, got {where!r}, which is in "
+                    "another file: copy it into the file (h5repack), or open that one"
+                )
+            if isinstance(node, h5py.Dataset) and node.shape and not node.is_virtual:
+                arrays.check(str(path), f"{folder}/{name}".strip("/"), node)
 
 
 def reader(path: str, array: str, field: xr.DataArray, **how: Any) -> RowReader | None:

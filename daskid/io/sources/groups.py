@@ -9,8 +9,9 @@ from zarr.storage import WrapperStore
 
 from daskid.io.sources.files import lazy, reader
 from daskid.io.sources.place import TAKEN, Place, choose
-from daskid.storage import run
+from daskid.storage import claims, run
 from daskid.storage.rows import RowReader, remote
+from daskid.storage.rows import arrays as at_rest
 
 Found = tuple[xr.DataArray, RowReader | None]
 
@@ -97,6 +98,7 @@ def _dims(array: zarr.Array[Any]) -> tuple[str, ...] | None:
 
 def _alone(place: Place, array: zarr.Array[Any], name: str | None) -> Found:
     """Return an array without coordinates, decoded as its own attributes say."""
+    _check(place, array)
     raw = lazy(array, _dims(array), name)
     raw.attrs = {k: a for k, a in array.attrs.items() if k != "_ARRAY_DIMENSIONS"}
     if isinstance(raw.attrs.get("_FillValue"), str):  # how xarray writes NaN
@@ -121,6 +123,11 @@ def _from_group(place: Place, group: zarr.Group, variable: str | None) -> Found:
     arrays = {name: array for name, array in group.arrays() if array.ndim}
     dims = {name: _dims(array) for name, array in arrays.items()}
     only = variable or (next(iter(arrays)) if len(arrays) == 1 else None)
+    for name, array in arrays.items():
+        claims.check_name(name, place.where)
+        claims.check_array(array, place.child(name).where)
+        if array.ndim == 1 or name == only:  # may be read at once, as a coordinate
+            _check(place, array, name)
     if only in arrays and dims[only] is None:
         return _alone(place.child(only), arrays[only], only)
     ds = _opened(place, group, arrays, dims, variable, consolidated)
@@ -131,9 +138,17 @@ def _from_group(place: Place, group: zarr.Group, variable: str | None) -> Found:
     name = choose(names, [*ds.variables, *unnamed], variable, repr(place.where), remedy)
     if name in unnamed:
         return _alone(place.child(name), arrays[name], name)
+    for each in (name, *ds[name].coords):
+        if each in arrays and arrays[each].ndim > 1:
+            _check(place, arrays[each], str(each))
     if place.remote:
         return ds[name], _reader(place.child(name), arrays[name], ds[name])
     return ds[name], reader(place.path, name, ds[name])
+
+
+def _check(place: Place, array: zarr.Array[Any], name: str = "") -> None:
+    """Look at what an array claims, before it is believed."""
+    at_rest.check(place.path, f"{place.inside}/{name}".strip("/"), array, place.access)
 
 
 def _known(place: Place, group: zarr.Group, variable: str | None) -> zarr.Group:

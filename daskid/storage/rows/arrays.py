@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from daskid.storage import claims
 from daskid.storage.rows import remote
 from daskid.typing import Array
 
@@ -97,6 +98,30 @@ def chunks_of(source: Any) -> tuple[int, ...]:
     """Return the chunk of an opened array; single values where any can be read."""
     chunks = getattr(source, "chunks", None)
     return tuple(map(int, chunks)) if chunks else (1,) * len(source.shape)
+
+
+def check(path: str, array: str, opened: Any, access: Any = None, what: str = "source") -> None:
+    """Look at what an opened array claims, before it is believed.
+
+    Raises
+    ------
+    ValueError
+        If it can't be true, would run code when it is read, or lies elsewhere.
+    """
+    claims.check_name(array, path, what)
+    shape, size = tuple(opened.shape), opened.dtype.itemsize
+    where = str(Path(path, array))
+    if Path(path).is_dir():
+        claims.check_local(path, array, opened, what)
+        return
+    claims.check_array(opened, where, what)
+    if claims.believed(shape, size):
+        return
+    if not remote.is_remote(path):
+        claims.check_stored(shape, size, os.path.getsize(path), where, what)  # noqa: PTH202
+    elif remote.lists(path, access):
+        stored = sum(int(fact[1] or 0) for fact in remote.facts(path, array, access) if fact[2:])
+        claims.check_stored(shape, size, stored, f"{path}/{array}", what)
 
 
 def facts(path: str, array: str, access: Any = None) -> Iterator[Facts]:

@@ -4,6 +4,8 @@ A reader is a path and what to do with it: it travels to workers in a few
 hundred bytes. The same rows come back whatever the source's chunks.
 """
 
+import binascii
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,10 +14,10 @@ from math import lcm, prod
 from os.path import realpath
 from pathlib import Path
 from typing import Any
-from zlib import compress, decompress
 
 import numpy as np
 
+from daskid.storage import claims
 from daskid.storage.rows import arrays, remote
 from daskid.storage.rows.face import exactly
 from daskid.typing import Array, Ints
@@ -175,6 +177,35 @@ class RowReader:
         )
         return float(decoded / min(n, len(starts) * max(1, rows)))
 
+    def check(self) -> None:
+        """Raise where this can't be a reader of its source, as a run may say of itself.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, or the metadata of the source can't be true.
+        """
+        for part in self.parts:
+            part.check()
+        if not self.parts and self.axis not in range(len(self.opened().shape)):
+            raise ValueError(f"run: expected an axis of {self.where!r}, got {self.axis!r}: made up")
+        if self.parts:
+            rows, width = self.parts[0]._complete(), sum(part.shape[1] for part in self.parts)
+        else:
+            source = self.opened()
+            arrays.check(self.path, self.array, source, self.access)
+            lengths, _ = self._samples(source)
+            rows, width = prod(lengths), prod(map(int, source.shape)) // max(1, prod(lengths))
+        kept = width if self.columns is None else self.columns.size
+        inside = [(self.dropped, rows), (NO_ROWS if self.columns is None else self.columns, width)]
+        bad = any(x.size and not 0 <= x.min() <= x.max() < size for x, size in inside)
+        if bad or (self._complete(), self.shape[1]) != (rows, kept):
+            raise ValueError(
+                f"source: expected {rows} samples of {width} features in {self.where!r}, as a run "
+                f"says, got {self._complete()} of {self.shape[1]}: the run is damaged or made up, "
+                "make a new one"
+            )
+
     def identity(self) -> str:
         """Return a hash of where the source is and of the size and time of its files."""
         if self.parts:
@@ -204,6 +235,12 @@ class RowReader:
             **{name: value for name, value in optional.items() if value not in (None, [], "")},
             **({"parts": [part.spec() for part in self.parts]} if self.parts else {}),
         }
+
+    def _values(self) -> int:
+        """Return the number of values of the source: there are no more rows or features."""
+        if self.parts:
+            return max(part._values() for part in self.parts)
+        return prod(map(int, self.opened().shape))
 
     def _complete(self) -> int:
         """Return the number of rows with those that are left out."""
@@ -300,26 +337,40 @@ def joined(parts: tuple[RowReader, ...], factors: tuple[float, ...], dtype: str)
 
 def reader_from(spec: dict[str, Any], access: Any = None) -> RowReader:
     """Return the reader of a :meth:`RowReader.spec`; ``access`` as :class:`RowReader` takes it."""
-    columns = spec["columns"]
-    parts = tuple(reader_from(part, access) for part in spec.get("parts", ()))
-    return RowReader(
-        **{
-            **spec,
-            "shape": tuple(spec["shape"]),
-            "dropped": _unpacked(spec["dropped"]),
-            "columns": None if columns is None else _unpacked(columns),
-            "parts": parts,
-            "factors": tuple(spec.get("factors", ())),
-            "access": remote.access_to(spec["path"], access),
-        }
-    )
+    try:
+        parts = tuple(reader_from(part, access) for part in spec.get("parts", ()))
+        claims.check_name(spec["array"], spec["path"])
+        shape = tuple(map(int, spec["shape"]))
+        bare = {"dropped": NO_ROWS, "columns": None, "shape": shape, "parts": parts}
+        factors = tuple(map(float, spec.get("factors", ())))
+        known = {"factors": factors, "access": remote.access_to(spec["path"], access)}
+        reader = RowReader(**{**spec, **bare, **known})
+        dropped, columns = spec["dropped"], spec["columns"]
+        if dropped == _packed(NO_ROWS) and columns is None:
+            return reader
+        most = reader._values()
+        return replace(
+            reader,
+            dropped=_unpacked(dropped, most),
+            columns=None if columns is None else _unpacked(columns, most),
+        )
+    except (KeyError, TypeError, AttributeError, IndexError, zlib.error, binascii.Error) as error:
+        raise ValueError(
+            f"run: expected what it says of its source as daskid writes it, got another thing "
+            f"({type(error).__name__}: {error}): it is damaged or made up, make a new one"
+        ) from error
 
 
 def _packed(numbers: Ints) -> str:
     """Return ascending numbers as text: their differences, compressed."""
     steps = np.diff(numbers, prepend=0).astype("<i8")
-    return b64encode(compress(steps.tobytes())).decode()
+    return b64encode(zlib.compress(steps.tobytes())).decode()
 
 
-def _unpacked(text: str) -> Ints:
-    return np.cumsum(np.frombuffer(decompress(b64decode(text)), "<i8"), dtype=np.int64)
+def _unpacked(text: str, most: int) -> Ints:
+    """Return ascending numbers, of which there are at most so many."""
+    unpacking = zlib.decompressobj()
+    steps = unpacking.decompress(b64decode(text), 8 * most)
+    if unpacking.unconsumed_tail or len(steps) % 8:
+        raise TypeError(f"more than {most} numbers")
+    return np.cumsum(np.frombuffer(steps, "<i8"), dtype=np.int64)

@@ -134,8 +134,8 @@ def _keys(array: Any) -> Iterator[str]:
     n = int(np.prod(grid))
     wanted = np.unique(np.linspace(0, n - 1, min(n, MOST_ASKED)).astype(int))
     places = np.stack(np.unravel_index(wanted, grid), axis=1).tolist()
-    for place in places if n > MOST_ASKED else product(*map(range, grid)):
-        yield array.metadata.encode_chunk_key(tuple(place))
+    for chunk in places if n > MOST_ASKED else product(*map(range, grid)):
+        yield array.metadata.encode_chunk_key(tuple(chunk))
 
 
 def _asked(path: str, array: str, access: Any, keys: Iterator[str]) -> list[tuple[Any, ...]]:
