@@ -68,8 +68,17 @@ def sentences(facts: Facts) -> list[str]:
 
 def cautions(facts: Facts) -> list[str]:
     """Return what a reader must know before using a barrier."""
-    if not of_states(facts):
-        return []
+    return [*_dimension(facts), *_weak(facts)] if of_states(facts) else []
+
+
+def _dimension(facts: Facts) -> list[str]:
+    """Return what barriers say of a dimension that is not known well enough."""
+    told = facts.values[v.barrier_minimax_error.name].attrs.get("dimension_warning", "")
+    text = one_line(told, 300)
+    return [f"{text[:1].upper()}{text[1:]}."] if text else []
+
+
+def _weak(facts: Facts) -> list[str]:
     known = [climb for c in largest(facts).tolist() if (climb := lowest(facts, c)) is not None]
     weak = [climb for climb in known if climb.minimax < SURE * climb.error]
     if not weak:

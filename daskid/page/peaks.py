@@ -74,7 +74,8 @@ def _saddle(facts: Facts) -> list[str]:
     return [
         highest,
         f"The lowest barrier, out of peak {c} {least.at}, is a drop of log density by "
-        f"{plus_minus(least.value, least.error)} (in kT, for samples at equilibrium).",
+        f"{plus_minus(least.value, least.error)} (in kT, for samples at equilibrium; raw: between "
+        "samples chosen as the highest of many, so that noise makes it larger; see barriers).",
     ]
 
 
@@ -182,7 +183,8 @@ def peak_table(facts: Facts) -> str:
     known = heights(facts)
     if not known:
         return ""
-    head = ["peak", "samples", "share", "log density", "lowest barrier"]
+    raw = "" if has(facts, v.barrier_minimax) else ", raw"
+    head = ["peak", "samples", "share", "log density", f"lowest barrier{raw}"]
     if v.peak_support.name in facts.values:
         head.append("support")
     if places := _places(facts):

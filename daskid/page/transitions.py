@@ -3,7 +3,7 @@
 import numpy as np
 
 from daskid import variables as v
-from daskid.page.facts import Facts
+from daskid.page.facts import Facts, parameters
 from daskid.page.landscape import ALL_PAIRS
 from daskid.page.markup import table
 from daskid.page.notes import notes
@@ -13,8 +13,8 @@ from daskid.page.text import escape, one_line
 
 LEVEL = 3.0
 """Errors, and percent, by which a time may still grow with the lag, to be called level."""
-FAILED = 3.5
-"""Errors between prediction and observation from which on the model has failed its test."""
+FAILED, TINY = 3.5, 1e-9
+"""Errors between prediction and observation from which on a model has failed; least of errors."""
 NEEDS = (
     v.transition_count, v.transition_rate, v.transition_rate_low, v.transition_rate_high,
     v.mean_first_passage_time, v.mean_first_passage_time_low, v.mean_first_passage_time_high,
@@ -152,7 +152,7 @@ def _test(facts: Facts) -> list[str]:
     if not has(facts, v.implied_timescale, *names):
         return []
     predicted, spread, observed, error = (facts.values[x.name].values for x in names)
-    apart = np.abs(predicted - observed) / np.maximum(np.hypot(spread, error), 1e-300)
+    apart = np.abs(predicted - observed) / np.maximum(np.hypot(spread, error), TINY)
     apart = np.where(np.isfinite(apart), apart, 0.0)
     if not (apart > FAILED).any():
         return []
@@ -162,9 +162,17 @@ def _test(facts: Facts) -> list[str]:
     seen = plus_minus(float(observed[k, c]), float(error[k, c]))
     return [
         f"The Markov model fails the test of Chapman and Kolmogorov: to be in state {c} again "
-        f"after {after} it predicts {told} where {seen} is seen. Take a longer lag, or see which "
-        "times are level over lags."
+        f"after {after} it predicts {told} where {seen} is seen. {_remedy(facts)}"
     ]
+
+
+def _remedy(facts: Facts) -> str:
+    if parameters(facts.ds, v.implied_timescale.name).get("lag") is not None:
+        return "Leave lag out, so that it is the first that passes."
+    return (
+        "So do longer lags, up to that time: take more microstates, or features that tell slow "
+        "states apart."
+    )
 
 
 def pair_table(facts: Facts) -> str:

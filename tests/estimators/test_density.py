@@ -143,6 +143,24 @@ def test_kstar__default_dimension_does_not_see_noise_below_its_scale(noisy_line)
     assert abs(float(out.kstar_dimension) - 1) < 0.1
 
 
+@pytest.mark.filterwarnings("ignore:kstar. 3:UserWarning")  # in one dimension lists are short
+def test_kstar__default_dimension_is_at_most_the_number_of_features(gaussian):
+    # lists alone know no features; then as if there were fewer than Gride reads
+    free = daskid.kstar(gaussian)
+    assert float(free.kstar_dimension) > 1.5
+    flat = gaussian.assign(rows=(("sample", "feature"), np.zeros((600, 1))))
+    out = daskid.kstar(flat)
+    assert float(out.kstar_dimension) == 1.0
+    source = out.kstar_dimension.attrs
+    assert source["source"].startswith("the number of features: Gride reads ")
+    assert source["dimensions"] == free.kstar_dimension.attrs["dimensions"]
+    assert min(source["dimensions"]) > 1.0
+    xr.testing.assert_equal(out.kstar, daskid.kstar(flat, dimension=1.0).kstar)
+    wide = gaussian.assign(rows=(("sample", "feature"), np.zeros((600, 3))))
+    assert float(daskid.kstar(wide).kstar_dimension) == float(free.kstar_dimension)
+    assert float(daskid.kstar(flat, dimension=3.5).kstar_dimension) == 3.5
+
+
 def test_kstar__of_scales_in_a_circle_takes_the_largest(gaussian, monkeypatch):
     radii = iter([1.0, 2.0])
     scales = np.array([1, 2]), np.array([2.0, 1.9]), np.array([1.0, 2.0])

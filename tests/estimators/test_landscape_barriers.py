@@ -50,16 +50,23 @@ def test_barriers__have_intervals_that_cover():
     assert abs(value.mean() - TRUTH) < value.std()
 
 
-def test_barriers__of_a_line_in_twenty_dimensions():
+def test_barriers__of_a_line_in_twenty_dimensions(caplog):
     # noise far below the spacing changes nothing; above it, the dimension is not one
     plain = in_twenty(0.0)
-    faint, strong = in_twenty(1e-6), in_twenty(1e-3)
-    given = in_twenty(1e-3, dimension=1.0)
+    faint, given = in_twenty(1e-6), in_twenty(1e-3, dimension=1.0)
+    assert not caplog.text
+    strong = in_twenty(1e-3)
     for out in (faint, given):
         apart = abs(out.barrier_direct - plain.barrier_direct).values[[0, 1], [1, 0]]
         assert (apart < plain.barrier_direct_error.values[[0, 1], [1, 0]]).all()
     error = strong.barrier_direct_error.attrs
     assert error["dimension_error"] > 1.0
+    said = error["dimension_warning"]
+    assert said.startswith("barriers are as uncertain as the dimension, known to 3.7 (Gride")
+    assert f"barriers: {said}" in caplog.text
+    assert "dimension_warning" not in given.barrier_minimax_error.attrs
+    off = (strong.barrier_minimax_error > strong.barrier_minimax).values[[0, 1], [1, 0]]
+    assert off.all()
     assert faint.barrier_direct_error.attrs["dimension_error"] < 0.2
 
 

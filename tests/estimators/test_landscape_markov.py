@@ -1,5 +1,7 @@
 """markov and committor: the triple well's relaxation times, the test, and what is refused."""
 
+import importlib
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,6 +12,7 @@ from daskid import variables as v
 from daskid.estimators.landscape import committor, markov, transitions
 from daskid.kernels.landscape import fokker_planck
 
+chosen = importlib.import_module("daskid.estimators.landscape.markov")
 MINIMA = np.array([[1.048, -0.042], [-1.048, -0.042], [0.0, 1.537]])
 
 
@@ -43,6 +46,7 @@ def test_markov__finds_the_relaxation_times_of_the_triple_well(model):
     assert 0.01 < error[1] < 0.3
     assert model.implied_timescale.attrs["lag"] == 2
     assert model.implied_timescale.attrs["units"] == "time units"
+    assert model.implied_timescale.attrs["passes"] == 1
     assert model.lag.values[:3] == pytest.approx([0.4, 0.8, 1.6])
 
 
@@ -66,6 +70,33 @@ def test_markov__predicts_what_is_observed_later(model):
     assert (abs(apart) < 3 * width + 0.01).all()
     np.testing.assert_allclose(apart[0], 0, atol=1e-4)
     assert model.stay_observed[0, 2] < 0.7 < model.stay_observed[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("off", "kept"), [({}, 4), ({4: 0.1}, 8), ({4: 0.1, 8: -0.2}, 16), ({4: 1, 8: 1, 16: 1}, 4)]
+)
+def test_markov__takes_the_first_lag_whose_model_passes(wells, monkeypatch, caplog, off, kept):
+    # times that are level from 4 frames on, and are 25 frames long
+    lags = [1, 2, 4, 8, 16, 32, 64]
+    times = np.array([10.0, 15.0, 24.5, 25.0, 25.0, 25.0, 25.0])[:, np.newaxis] * np.ones(4)
+    monkeypatch.setattr(chosen, "_over_lags", lambda *_: (times, 0.1 * times))
+    monkeypatch.setattr(chosen, "_lags", lambda *_: lags)
+
+    def model(found, lag, lump, seed):
+        one = np.array([[0.9, 0.8, np.nan]])
+        return {
+            v.stay_predicted: one + off.get(lag, 0.03), v.stay_predicted_error: 0 * one + 0.008,
+            v.stay_observed: one, v.stay_observed_error: 0 * one + 0.006,
+        }  # fmt: skip
+
+    monkeypatch.setattr(chosen, "_model", model)
+    out = markov(wells.isel(sample=slice(2000)), microstates=20)
+    assert out.implied_timescale.attrs["lag"] == kept
+    apart = abs(off.get(kept, 0.03)) / 0.01
+    assert out.implied_timescale.attrs["apart"] == pytest.approx(apart)
+    assert out.implied_timescale.attrs["passes"] == (apart < 3.5)
+    said = "no model of lag 4, 8, 16 frames passes the test of Chapman and Kolmogorov, that of 4"
+    assert (said in caplog.text) == (apart > 3.5)
 
 
 def test_markov__says_which_microstates_there_are(model, wells):
@@ -165,6 +196,7 @@ def test_markov__counts_no_pairs_over_gaps_and_between_trajectories():
     states = np.tile([0, 0, 0, 1, 1, 1], 50)
     time = np.arange(300.0) + 10 * (np.arange(300) // 30)
     whole, cut = (markov(walk(states, **c), lag=1, microstates=2) for c in ({}, {"time": time}))
+    assert whole.implied_timescale.attrs["passes"] == 0  # three frames in each: no Markov chain
     assert whole.microstate_transition.values.diagonal() == pytest.approx([2 / 3, 2 / 3], abs=0.01)
     stays = cut.microstate_transition.values[cut.microstate_peak == 1][:, cut.microstate_peak == 1]
     # of 49 steps from 1 to 0 nine are over gaps

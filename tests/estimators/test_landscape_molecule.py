@@ -66,6 +66,14 @@ def test_times__are_in_the_units_of_the_trajectory(molecule):
     np.testing.assert_allclose(again, time / 1000)
 
 
+def test_errors__are_of_64_blocks_of_the_frames_that_are_left(molecule, caplog):
+    # 4,000 of 20,000 frames: 62 of these are 310 rows of the source
+    assert "blocks of 310 frames" in molecule.barrier_direct_error.attrs["covers"]
+    assert not caplog.text
+    barriers(molecule, block=50, replicates=2)
+    assert "block: 50 rows of the source are 10 samples" in caplog.text
+
+
 def test_tubes__are_one_in_equilibrium(molecule):
     assert (molecule.reactive_count.values > 40).all()
     assert float(molecule.reactive_difference_p) > 0.01

@@ -76,6 +76,19 @@ def test_passage_times__equal_naive(seed, p):
     np.testing.assert_allclose(kernels.passage_times(rate), expected, rtol=1e-6)
 
 
+def test_passage_times__of_many_states_at_once_are_those_of_one_target_each():
+    # rates over six orders; a state that is left only to nowhere makes each target its own system
+    rng = np.random.default_rng(0)
+    rate = 10.0 ** rng.uniform(-6, 0, (3, 12, 12)) * (rng.random((12, 12)) < 0.4)
+    ring = np.eye(12, k=1) + np.eye(12, k=-11)
+    rate += 1e-3 * ring
+    many = kernels.passage_times(rate)
+    wide = np.zeros((3, 13, 13))
+    wide[:, :12, :12] = rate
+    np.testing.assert_allclose(many, kernels.passage_times(wide)[:, :12, :12], rtol=1e-8)
+    assert np.nanmax(many) / np.nanmin(many) > 100
+
+
 def test_passage_times__are_infinite_where_another_state_may_be_the_end():
     # 0 -> 1 or 2, 1 -> 0, 2 -> nowhere, 3 -> 0, and nobody goes to 3
     rate = np.zeros((4, 4))

@@ -53,6 +53,26 @@ def test_merge__equals_naive(table, z):
     assert found == border
 
 
+@pytest.mark.parametrize("z", [0.7, 1.65, 4.0])
+def test_merge__equals_naive_where_many_saddles_move(z):
+    # 50 centers, 400 saddles at eight levels: lists, heap and table of the kernel fill and empty
+    rng = np.random.default_rng(int(10 * z))
+    both = np.sort(rng.integers(0, 50, (1000, 2)), axis=1)
+    pair = np.unique(both[both[:, 0] < both[:, 1]], axis=0)[:400]
+    density = np.r_[rng.integers(2, 9, 50), rng.integers(-2, 6, 400)].astype(float)
+    error = rng.choice([0.0, 0.5, 1.0], 450)
+    saddle = 50 + rng.permutation(400)
+    raw = kernels.Raw(
+        np.arange(50), density[:50], error[:50], pair, saddle, density[saddle], error[saddle]
+    )
+    end, border = naive_merge(density, error, raw, z)
+    final = kernels.finish(raw, z)
+    assert dict(enumerate(final.center[final.number].tolist())) == end
+    found = {tuple(sorted(final.center[p].tolist())) for p in final.pair}
+    assert found == set(border)
+    assert sorted(raw.saddle_sample[final.saddle].tolist()) == sorted(border.values())
+
+
 @given(table=tables())
 def test_survivors__are_the_peaks_of_each_z(table):
     density, error, raw = table

@@ -133,6 +133,25 @@ def test_caution__a_barrier_within_its_error(states_run):
     assert silent(states_run(), "two errors")
 
 
+def test_summary__warns_of_barriers_as_uncertain_as_the_dimension(states_run):
+    assert silent(states_run(), "dimension,")
+    ds = states_run()
+    ds["barrier_minimax_error"].attrs["dimension_warning"] = (
+        "barriers are as uncertain as the dimension, known to 3.7: give kstar the dimension"
+    )
+    assert said(ds, "dimension,") == (
+        "Warning: Barriers are as uncertain as the dimension, known to 3.7: give kstar the "
+        "dimension."
+    )
+
+
+def test_page__says_which_barriers_are_raw(states_run, peaks_run):
+    head = '<th scope="col">lowest barrier{}</th>'
+    for run, raw in ((states_run, ""), (peaks_run, ", raw")):
+        facts = gather(run(), relief.describe(run()))
+        assert head.format(raw) in sections.peaks(facts)
+
+
 def test_caution__states_without_a_core_and_gaps(states_run):
     ds = states_run(**made_landscape.transitions(without_core="1", gaps=3))
     assert "Warning: State 1 has no core" in said(ds, "no core")

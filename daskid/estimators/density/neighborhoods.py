@@ -58,7 +58,7 @@ def kstar(
     dimension
         The intrinsic dimension: a number, or the name of a variable that holds one, such as
         ``"id_twonn"``. By default that of Gride (:func:`daskid.gride`) at the scale of these
-        neighborhoods, see the notes.
+        neighborhoods, see the notes, and the number of features where Gride reads more.
     alpha
         Chance that a single comparison stops where density is constant.
 
@@ -92,7 +92,9 @@ def kstar(
     the dimension of every scale :math:`n_1 = 1, 2, 4, \dots` of Gride at once. Then, from the
     largest scale on: the scale whose median of :math:`(r_{n_1} + r_{2 n_1})/2` is nearest, by
     its logarithm, to the median of :math:`r_{k^*}`, until that is the scale that it comes
-    from; of scales that lead to each other in a circle, the largest one.
+    from; of scales that lead to each other in a circle, the largest one. Gride reads 2.03 to 2.06
+    in a plane where the density varies along its neighborhoods, so the number of features is an
+    upper bound (attributes hold what Gride reads).
 
     Reads the lists once for 64 MB of distances, or every eight ranks, until all samples have
     stopped; holds 4 bytes a sample and scale. The same bits for any chunks.
@@ -109,14 +111,14 @@ def kstar(
     >>> ds = daskid.knn(daskid.datasets.gaussian_mixture(2000, widths=0.5), k=300)
     >>> out = daskid.kstar(ds)
     >>> f"d = {float(out.kstar_dimension):.2f}, median k* = {int(out.kstar.median())}"
-    'd = 2.03, median k* = 80'
+    'd = 2.00, median k* = 82'
     """
     lists = read(ds, "kstar")
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha: expected a chance between 0 and 1, got {alpha!r}: e.g. 1e-6")
     inputs: tuple[v.Variable, ...] = ()
     if dimension is None:
-        found = _of_its_own_scale(lists, alpha)
+        found = _of_its_own_scale(lists, alpha, _features(ds))
     else:
         d, inputs = _given(ds, dimension)
         ranks = blockwise.kstar(lists.distance, lists.index, np.array([d]), alpha)[:, 0]
@@ -164,6 +166,11 @@ def _given(ds: xr.Dataset, dimension: str | float) -> tuple[float, tuple[v.Varia
     return number, inputs
 
 
+def _features(ds: xr.Dataset) -> float:
+    """Return the number of features, infinite where there are none but distances."""
+    return float(v.read(ds, v.rows)[0].shape[1]) if v.rows.name in ds.variables else math.inf
+
+
 def _error_of(ds: xr.Dataset, inputs: tuple[v.Variable, ...]) -> float:
     """Return the error of a variable, NaN where it has none."""
     names = [f"{variable.name}_error" for variable in inputs]
@@ -171,9 +178,10 @@ def _error_of(ds: xr.Dataset, inputs: tuple[v.Variable, ...]) -> float:
     return float(v.read(ds, *there)[0].compute()) if there else math.nan
 
 
-def _of_its_own_scale(lists: Lists, alpha: float) -> Found:
-    """Return k* in the dimension that Gride finds at the scale of k*."""
-    n1, dimensions, radii = _scales(lists)
+def _of_its_own_scale(lists: Lists, alpha: float, most: float) -> Found:
+    """Return k* in the dimension that Gride finds at the scale of k*, or ``most``."""
+    n1, gride, radii = _scales(lists)
+    dimensions = np.minimum(gride, most)
     order = np.argsort(-dimensions, kind="stable")
     every = np.empty((lists.distance.shape[0], order.size), np.int32)
     every[:, order] = blockwise.kstar(lists.distance, lists.index, dimensions[order], alpha)
@@ -187,15 +195,18 @@ def _of_its_own_scale(lists: Lists, alpha: float) -> Found:
         at = int(np.argmin(np.abs(np.log(radii / radius))))
     circle = path[path.index(at) :]
     at = max(circle)
+    words = f"Gride at n1 = {n1[at]}, the scale of the median r_kstar"
+    if gride[at] > most:
+        words = f"the number of features: Gride reads {gride[at]:.2f} at n1 = {n1[at]}"
     source = {
-        "source": f"Gride at n1 = {n1[at]}, the scale of the median r_kstar",
+        "source": words,
         "scale": int(n1[at]),
         "scales": n1.tolist(),
-        "dimensions": dimensions.tolist(),
+        "dimensions": gride.tolist(),
         "radii": radii.tolist(),
         "fixed_point": int(len(circle) == 1),
     }
-    error = _gride_error(lists, int(n1[at]), float(dimensions[at]))
+    error = _gride_error(lists, int(n1[at]), float(gride[at]))
     return Found(float(dimensions[at]), error, every[:, at].copy(), source, COVERS_GRIDE)
 
 

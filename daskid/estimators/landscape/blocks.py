@@ -1,5 +1,6 @@
 """What is drawn as one where errors come from resampling: samples, or blocks of frames."""
 
+import logging
 from typing import NamedTuple
 
 import dask.array as da
@@ -8,7 +9,10 @@ import xarray as xr
 
 from daskid import variables as v
 from daskid.blockwise.dimension import block_numbers
+from daskid.blockwise.search import row_step
 from daskid.typing import Array, Ints
+
+log = logging.getLogger("daskid")
 
 DEFAULT, FEWEST = 64, 8
 """Blocks where none are asked for; fewer of them say nothing of a scatter."""
@@ -32,7 +36,8 @@ def units(ds: xr.Dataset, block: str | int | None, n: int) -> Units:
     ds
         Holds ``time``, ``trajectory`` and ``row``, or some of them, or none.
     block
-        "trajectory", a number of frames, or None: 64 blocks where ``time`` or ``trajectory``
+        "trajectory", a number of frames (rows of the source, as those of
+        :func:`daskid.knn`'s ``exclude``), or None: 64 blocks where ``time`` or ``trajectory``
         say that samples are frames, otherwise single samples.
     n
         Number of samples.
@@ -47,7 +52,13 @@ def units(ds: xr.Dataset, block: str | int | None, n: int) -> Units:
     ordered = v.time.name in ds.variables or v.trajectory.name in ds.variables
     if block is None and not ordered:
         return Units(np.arange(n), n, (), {}, "samples")
-    length = max(n // DEFAULT, 1) if block is None else _length(block)
+    step = row_step(*v.frames(ds))
+    length = max(n // DEFAULT, 1) * step if block is None else _length(block)
+    if step > 1 and block is not None and length is not None:
+        log.warning(
+            "block: %d rows of the source are %d samples, of which there is one every %d rows",
+            length, -(-length // step), step,
+        )  # fmt: skip
     used = tuple(c for c in (v.trajectory, v.row) if c.name in ds.variables)
     if length is None and v.trajectory not in used:
         raise v.SchemaError(
@@ -62,7 +73,7 @@ def units(ds: xr.Dataset, block: str | int | None, n: int) -> Units:
     if count < FEWEST:
         raise ValueError(
             f"block: expected {FEWEST} blocks or more, got {count} {words}: give block a smaller "
-            f"number of frames, e.g. block={max(n // DEFAULT, 1)}"
+            f"number of frames, e.g. block={max(n // DEFAULT, 1) * step}"
         )
     return Units(number, count, used, {"block": "trajectory" if length is None else length}, words)
 

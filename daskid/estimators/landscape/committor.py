@@ -2,6 +2,7 @@
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from daskid import variables as v
 from daskid.estimators.landscape.cores import cores
@@ -71,13 +72,14 @@ def committor(ds: xr.Dataset, *, source: int = 0, target: int = 1, seed: int = 0
     _check_apart(*ends)
     made = frames(ds, v.read(ds, v.microstate)[0], len(transition))
     count = counts(made, int(ds[v.implied_timescale.name].attrs["lag"]))
-    whole = model(count.sum(axis=0), tolerance=FINE)
-    share = shares(whole, made.states)
-    value = _solved(whole, ends, made.states)
-    apart = [
-        np.subtract(*(_solved(model(x, share), ends, made.states) for x in deal))
-        for deal in halves(count, seed)
-    ]
+    with threadpool_limits(1, user_api="blas"):  # of small matrices, where threads only wait
+        whole = model(count.sum(axis=0), tolerance=FINE)
+        share = shares(whole, made.states)
+        value = _solved(whole, ends, made.states)
+        apart = [
+            np.subtract(*(_solved(model(x, share), ends, made.states) for x in deal))
+            for deal in halves(count, seed)
+        ]
     error = _typical(np.array(apart))
     return v.assign(
         ds, {v.committor: value[state], v.committor_error: error[state]},

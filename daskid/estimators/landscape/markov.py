@@ -1,9 +1,11 @@
 """A Markov model of microstates, lumped to the peaks: relaxation times, tests, committors."""
 
+import logging
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from daskid import variables as v
 from daskid.blockwise import landscape as blockwise
@@ -24,12 +26,16 @@ from daskid.kernels.landscape import markov as kernels
 from daskid.kernels.landscape import microstates as cells
 from daskid.typing import Array, Floats, Ints
 
+log = logging.getLogger("daskid")
+
 ROWS, ROW_BYTES = 20_000, 1 << 26
 """Rows among which centers are sought, and what they may hold."""
 TIMESCALES, AFTER = 4, 5
 """Relaxation times, and lags of the Chapman-Kolmogorov test."""
 LONGEST, LEVEL = 1024, 1.03
 """Frames of the longest lag tried; by what a time may grow over twice the lag to be level."""
+FAILED, TINY = 3.5, 1e-9
+"""Errors between prediction and observation from which on a model fails; least of errors."""
 COVERS = (
     "The scatter between halves of {blocks} blocks of frames; the microstates are those of the "
     "data, and that a lag is too short is left out: see whether times are level over lags."
@@ -49,7 +55,7 @@ def markov(
 
     from a lag on at which they are level, the model is one. Its Chapman-Kolmogorov test: the
     probability to be in a basin again after 1, ..., 5 lags, predicted by the model, and observed
-    as that of a model of that lag.
+    as that of a model of that lag. It fails where these are more than 3.5 errors apart.
 
     Parameters
     ----------
@@ -57,8 +63,9 @@ def markov(
         Holds ``rows`` and ``peak_label``, in the order of time, as for
         :func:`daskid.transitions`.
     lag
-        In frames. By default the first of 1, 2, 4, ... from which the longest time grows by
-        less than 3 % to twice the lag.
+        In frames. By default the first of 1, 2, 4, ... that passes its test, of those from which
+        on the longest time grows by less than 3 % to twice the lag and that are shorter than this
+        time; the first of these if none passes, which the log and the attributes say.
     microstates
         How many.
     seed
@@ -69,9 +76,10 @@ def markov(
     ``ds`` with ``implied_timescale`` (lag, timescale), ``stay_predicted`` and ``stay_observed``
     (after, peak), with errors; ``microstate`` (sample); ``microstate_peak``, the peak of most
     samples of a microstate, ``microstate_probability`` (center) and ``microstate_transition``
-    (center, next_center), at the lag that ``implied_timescale`` names in its attributes; states
-    that are not connected have a row of zeros. Times, and the coordinates ``lag`` and
-    ``after``, are in units of ``time`` (seconds for dates).
+    (center, next_center), at the lag that ``implied_timescale`` names in its attributes, with
+    ``passes``, 1 or 0, and ``apart``, the largest distance in its test, in errors; states that
+    are not connected have a row of zeros. Times, and the coordinates ``lag`` and ``after``, are in
+    units of ``time`` (seconds for dates).
 
     Raises
     ------
@@ -102,21 +110,23 @@ def markov(
     found = frames(ds, state, number)
     check_lag(lag or 1, found)
     lags = _lags(lag, found)
-    times, errors = _over_lags(found, lags, seed)
-    chosen = lag if lag is not None else _level(lags, times)
     lump: Ints = found.shared.argmax(axis=1)
+    with threadpool_limits(1, user_api="blas"):  # of small matrices, where threads only wait
+        times, errors = _over_lags(found, lags, seed)
+        tried = [lag] if lag is not None else _level(lags, times)
+        chosen, fitted = _passing(found, tried, lump, seed)
     values: dict[v.Variable, Any] = {
         v.implied_timescale: times * found.step,
         v.implied_timescale_error: errors * found.step,
         v.microstate: found.state,
         v.microstate_peak: lump,
-        **_model(found, chosen, lump, seed),
+        **fitted,
     }
     out = v.assign(
         ds.drop_vars(["lag", "after"], errors="ignore"), values,
         inputs=(v.rows, v.peak_label, *found.inputs),
         parameters={"lag": lag, "microstates": int(microstates), "seed": int(seed)},
-        attrs=_attrs(found, chosen),
+        attrs=_attrs(found, chosen, _apart(fitted)),
     )  # fmt: skip
     unit = {"units": found.unit} if found.unit else {}
     after = chosen * found.step * np.arange(1, len(values[v.stay_predicted]) + 1)
@@ -126,11 +136,11 @@ def markov(
     )
 
 
-def _attrs(found: Frames, lag: int) -> dict[v.Variable, dict[str, Any]]:
+def _attrs(found: Frames, lag: int, apart: float) -> dict[v.Variable, dict[str, Any]]:
     unit = {"units": found.unit} if found.unit else {}
     covers = {"covers": COVERS.format(blocks=found.blocks)}
     return {
-        v.implied_timescale: {"lag": lag, **unit},
+        v.implied_timescale: {"lag": lag, "passes": int(apart <= FAILED), "apart": apart, **unit},
         v.implied_timescale_error: {**covers, **unit},
         v.stay_predicted_error: covers,
         v.stay_observed_error: covers,
@@ -175,12 +185,37 @@ def _over_lags(found: Frames, lags: list[int], seed: int) -> tuple[Floats, Float
     return out, error
 
 
-def _level(lags: list[int], times: Floats) -> int:
-    """Return the first lag from which the longest time does not grow over twice the lag."""
-    for i in range(len(lags) - 1):
-        if times[i + 1, 0] < LEVEL * times[i, 0]:
-            return lags[i]
-    return lags[-1]
+def _level(lags: list[int], times: Floats) -> list[int]:
+    """Return the lags from the first on from which the longest time is level, to that time."""
+    longest = times[:, 0]
+    level = np.flatnonzero(longest[1:] < LEVEL * longest[:-1])
+    first = int(level[0]) if level.size else len(lags) - 1
+    later = [i for i in range(first + 1, len(lags)) if lags[i] < longest[i]]
+    return [lags[i] for i in (first, *later)]
+
+
+def _passing(
+    found: Frames, lags: list[int], lump: Ints, seed: int
+) -> tuple[int, dict[v.Variable, Any]]:
+    """Return the first lag whose model passes its test, or the first, and the model."""
+    models = {}
+    for lag in lags:
+        models[lag] = _model(found, lag, lump, seed)
+        if _apart(models[lag]) <= FAILED:
+            return lag, models[lag]
+    log.warning(
+        "markov: no model of lag %s frames passes the test of Chapman and Kolmogorov, that of %d "
+        "is kept: take more microstates, or features that tell slow states apart",
+        ", ".join(map(str, lags)), lags[0],
+    )  # fmt: skip
+    return lags[0], models[lags[0]]
+
+
+def _apart(fitted: dict[v.Variable, Any]) -> float:
+    """Return how far prediction and observation are apart at most, in errors."""
+    width = np.hypot(fitted[v.stay_predicted_error], fitted[v.stay_observed_error])
+    off = np.abs(fitted[v.stay_predicted] - fitted[v.stay_observed])
+    return float(np.nan_to_num(off / np.maximum(width, TINY)).max(initial=0.0))
 
 
 def _model(found: Frames, lag: int, lump: Ints, seed: int) -> dict[v.Variable, Any]:

@@ -14,6 +14,8 @@ from daskid.kernels._jit import inlined, jit
 from daskid.typing import Array, Floats, Ints
 
 LEVEL = 0.95
+ENTRIES, FEWEST = 1 << 25, 200
+"""Rates that are drawn at most, and of how many draws intervals are at least."""
 EXPONENTIAL = 10.0
 """Stays of exponential scatter that are added to those seen when their scatter is told."""
 
@@ -136,8 +138,10 @@ def passage_times(rate: Floats) -> Floats:
     """
     p = rate.shape[-1]
     rate = np.where(np.eye(p, dtype=bool), 0.0, rate)
-    out = np.full(rate.shape, np.nan)
-    linked = rate.reshape(-1, p, p).max(axis=0, initial=0.0) > 0
+    every = (rate > 0).reshape(-1, p, p)
+    if p > 1 and _strong(np.asarray(every.all(axis=0))):
+        return _connected_times(rate)
+    out, linked = np.full(rate.shape, np.nan), np.asarray(every.any(axis=0))
     for b in range(p):
         sure = _sure(linked, b)
         out[..., b] = np.inf
@@ -149,6 +153,35 @@ def passage_times(rate: Floats) -> Floats:
             solved = np.linalg.solve(matrix, np.ones((*matrix.shape[:-1], 1)))
             out[..., sure, b] = solved[..., 0]
     return out
+
+
+def _strong(linked: Array) -> bool:
+    """Return whether every state leads to every other one."""
+    from scipy.sparse.csgraph import connected_components  # slow to import
+
+    return int(connected_components(linked, directed=True, connection="strong")[0]) == 1
+
+
+def _connected_times(rate: Floats) -> Floats:
+    """Return the mean times between states that all lead to each other: (..., p, p).
+
+    One inverse for all of them: with the times N_ab spent in b from a until the last state is
+    entered, their sums t_a over b, and the stationary shares q, they are
+    t_a - t_b + (N_bb - N_ab) / q_b (Kemeny, Snell, "Finite Markov chains" (1960), Sect. 4.4).
+    """
+    leaving = rate.sum(axis=-1)[..., np.newaxis] * np.eye(rate.shape[-1])
+    spent = np.zeros_like(rate)
+    spent[..., :-1, :-1] = np.linalg.inv((leaving - rate)[..., :-1, :-1])
+    share = (rate[..., -1:, :] @ spent)[..., 0, :]
+    share[..., -1] = 1.0
+    share /= share.sum(axis=-1, keepdims=True)
+    until = spent.sum(axis=-1)
+    own = np.diagonal(spent, axis1=-2, axis2=-1)[..., np.newaxis, :]
+    out = (own - spent) / share[..., np.newaxis, :]
+    out += until[..., np.newaxis] - until[..., np.newaxis, :]
+    out[..., np.eye(rate.shape[-1], dtype=bool)] = np.nan
+    found: Floats = out
+    return found
 
 
 def _sure(linked: Array, target: int) -> Ints:
@@ -175,8 +208,9 @@ def passages(tally: Tally, seed: int, draws: int) -> tuple[Floats, Floats, Float
     tally
         The changes.
     seed, draws
-        Of the intervals, and how many.
+        Of the intervals, and how many; fewer where they would not fit into memory.
     """
+    draws = min(draws, max(ENTRIES // tally.changes.size, FEWEST))
     count, time = tally.changes, tally.time
     spent = np.where(time > 0, time, np.inf)[:, np.newaxis]
     rng = np.random.default_rng(seed)

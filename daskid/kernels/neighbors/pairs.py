@@ -7,7 +7,7 @@ that while few of them were seen, the limit of a list that was empty may be that
 whether it was too low is seen at the end.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -134,7 +134,8 @@ def compare_panels(
         Scratch: pairs that reached a limit, and a tile.
     """
     x_limit, y_limit = x_near.limit, y_near.limit
-    width, hits = low.size // TILE, 0
+    width = low.size // TILE
+    hits: Any = np.int64(0)  # for a constant, what it is passed to is compiled once more
     size = width * features
     x_panels, y_panels = x_add.size // width, y_add.size // width
     for start in range(0, y_panels, group):
@@ -197,7 +198,8 @@ def _collect(
     # taken out of the tuple within the loop, arrays are counted, which takes longer than all else
     limit, bound, position, held, due, total, who, slack = near
     for h in range(hits):
-        row, other, value = rows[h], others[h], values[h]
+        row: Any = np.int64(rows[h])  # one kind of numbers: one compilation of what takes them
+        other, value = others[h], values[h]
         if value > limit[row] or no_neighbor(who, row, other_who, other, exclude):
             continue
         count = held[row]

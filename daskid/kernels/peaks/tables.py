@@ -5,11 +5,11 @@ ties as the numbers do. Two centers without a common border have no line in the 
 saddles: there is no number for what is not there.
 """
 
-from heapq import heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
 
+from daskid.kernels.peaks.merging import joined
 from daskid.typing import Array, Floats, Ints
 
 
@@ -43,9 +43,6 @@ class Final(NamedTuple):
     saddle: Ints
 
 
-Merged = tuple[Ints, list[dict[int, int]]]
-
-
 def centers(center: Array) -> Ints:
     """Return the samples that are their own center."""
     return np.flatnonzero(center == np.arange(center.size))
@@ -73,14 +70,7 @@ def compact(center: Array, border: Array, log_density: Floats, error: Floats) ->
     )  # fmt: skip
 
 
-def margin(height: float, width: float) -> float:
-    """Return a height in units of its error, where there is one."""
-    if width > 0:
-        return height / width
-    return 0.0 if height == 0 else height * np.inf
-
-
-def merge(raw: Raw, z: float, near: list[dict[int, int]] | None = None) -> Merged:
+def merge(raw: Raw, z: float) -> tuple[Ints, Ints]:
     """Join peaks until all stand out of their saddles by ``z`` errors.
 
     While some pair has ``log_density - saddle_log_density < z (error + saddle_error)`` on
@@ -92,64 +82,27 @@ def merge(raw: Raw, z: float, near: list[dict[int, int]] | None = None) -> Merge
     ----------
     raw, z
         The tables, and how far peaks stand out.
-    near
-        Of :func:`neighbors`, which is changed in place.
 
     Returns
     -------
-    (p,) the center in which each ends, and of each center the saddles, by neighboring
-    center, that stay.
+    (p,) the center in which each ends, and (s, 2) the centers of each saddle at the end, -1 for
+    saddles that are gone.
     """
-    near = neighbors(raw) if near is None else near
-    peak, width = raw.log_density.tolist(), raw.error.tolist()
-    level, spread = raw.saddle_log_density.tolist(), raw.saddle_error.tolist()
-    sample, pairs = raw.saddle_sample.tolist(), raw.pair.tolist()
-    # lowest first: what is joined next is at the end of these, or on the heap of later ones
-    sorted_lines = [(-level[s], *pairs[s], s) for s in _failing(raw, z).tolist()]
-    heap: list[tuple[float, int, int, int]] = []
-    end = np.arange(len(peak))
-    while sorted_lines or heap:
-        later = heap and (not sorted_lines or heap[0] < sorted_lines[-1])
-        _, a, b, s = heappop(heap) if later else sorted_lines.pop()
-        if near[a].get(b) != s:
-            continue  # joined, or replaced by a higher saddle, since it was pushed
-        high, low = (margin(peak[c] - level[s], width[c] + spread[s]) for c in (a, b))
-        kept, lost = (b, a) if high < low else (a, b)
-        end[lost] = kept
-        del near[kept][lost]
-        around = near[kept]
-        for third, other in near[lost].items():
-            if third == kept:
-                continue
-            del near[third][lost]
-            own = around.get(third)
-            if own is not None and (-level[own], sample[own]) < (-level[other], sample[other]):
-                continue
-            around[third] = near[third][kept] = other
-            for c in (kept, third):
-                if peak[c] - level[other] < z * (width[c] + spread[other]):
-                    pair = (kept, third) if kept < third else (third, kept)
-                    heappush(heap, (-level[other], *pair, other))
-                    break
-        near[lost] = {}
-    return _ends(end), near
-
-
-def neighbors(raw: Raw) -> list[dict[int, int]]:
-    """Return of each center its saddles by neighboring center."""
-    near: list[dict[int, int]] = [{} for _ in range(raw.sample.size)]
-    for s, (a, b) in enumerate(raw.pair.tolist()):
-        near[a][b] = near[b][a] = s
-    return near
+    end, pair = joined(
+        raw.log_density, raw.error, raw.pair, raw.saddle_log_density, raw.saddle_error,
+        raw.saddle_sample, z, _failing(raw, z),
+    )  # fmt: skip
+    return _ends(end), pair
 
 
 def _failing(raw: Raw, z: float) -> Ints:
-    """Return the saddles out of which one of their peaks does not stand, the lowest first."""
+    """Return (m, 3) peaks and saddles where a peak does not stand out, the highest first."""
     drop = raw.log_density[raw.pair] - raw.saddle_log_density[:, np.newaxis]
     bound = z * (raw.error[raw.pair] + raw.saddle_error[:, np.newaxis])
     lines = np.flatnonzero((drop < bound).any(axis=1))
     low, high = raw.pair[lines].T
-    return lines[np.lexsort((high, low, -raw.saddle_log_density[lines]))[::-1]]
+    order = np.lexsort((high, low, -raw.saddle_log_density[lines]))
+    return np.column_stack([low, high, lines])[order]
 
 
 def _ends(end: Ints) -> Ints:
@@ -160,26 +113,21 @@ def _ends(end: Ints) -> Ints:
 
 def finish(raw: Raw, z: float) -> Final:
     """Merge, and number what survives by decreasing density, ties by sample number."""
-    end, near = merge(raw, z)
+    end, pair = merge(raw, z)
     alive = np.flatnonzero(end == np.arange(end.size))
     alive = alive[np.argsort(-raw.log_density[alive], kind="stable")]
     number = np.full(end.size, -1)
     number[alive] = np.arange(alive.size)
     number = number[end]
-    lines = sorted(
-        (*sorted((int(number[a]), int(number[b]))), s)
-        for a, others in enumerate(near)
-        for b, s in others.items()
-        if a < b
-    )
-    table = np.array(lines, dtype=np.int64).reshape(-1, 3)
-    return Final(number, alive, table[:, :2], table[:, 2])
+    left = np.flatnonzero(pair[:, 0] >= 0)
+    ends = np.sort(number[pair[left]], axis=1)
+    order = np.lexsort((ends[:, 1], ends[:, 0]))
+    return Final(number, alive, ends[order], left[order])
 
 
 def survivors(raw: Raw, z: Floats) -> Ints:
     """Return how many peaks survive at each of ``z``: (z.size,)."""
-    near = neighbors(raw)
-    ends = (merge(raw, float(at), [dict(each) for each in near])[0] for at in z)
+    ends = (merge(raw, float(at))[0] for at in z)
     return np.array([np.unique(end).size for end in ends], dtype=np.int64)
 
 
