@@ -59,7 +59,8 @@ def batch(
             f"jobqueue.{system}.memory in dask's settings"
         )
     interface = interface or site["interface"]
-    security = secured(_address(interface, system), insecure)
+    address = address_of(interface, f"jobqueue.{system}.interface in dask's settings")
+    security = secured(address, insecure)
     processes = int(cores or site["cores"] or 1)
     logs = site["log-directory"] or str(Path(dask.config.get("daskid.job-logs")).expanduser())
     Path(logs).mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,7 @@ def _exports(settings: dict[str, Any]) -> list[str]:
     return [f"export DASK_{name}='{x}'" for name, x in names if "SCHEDULER" not in name]
 
 
-def _address(interface: str | None, system: str) -> str:
+def address_of(interface: str | None, setting: str = "") -> str:
     """Return the address of a network interface.
 
     Raises
@@ -122,15 +123,16 @@ def _address(interface: str | None, system: str) -> str:
         return str(found[interface])
     raise ValueError(
         f"interface: expected the network interface through which workers reach this machine, got "
-        f"{interface!r}: give one of {', '.join(f'{n} ({a})' for n, a in found.items())}, or set "
-        f"jobqueue.{system}.interface in dask's settings"
+        f"{interface!r}: give one of {', '.join(f'{n} ({a})' for n, a in found.items())}"
+        + (f", or set {setting}" if setting else "")
     )
 
 
-def secured(address: str, insecure: bool) -> Security | None:
+def secured(address: str, insecure: bool, *, temporary: bool = True) -> Security | None:
     """Return the certificates with which a scheduler may listen at an address; loopback needs none.
 
-    Those of dask's settings, see :func:`daskid.cluster.certs`, else some for this cluster alone.
+    Those of dask's settings, see :func:`daskid.cluster.certs`, else some for this cluster alone
+    where they can be handed to workers (``temporary``).
 
     Raises
     ------
@@ -149,12 +151,15 @@ def secured(address: str, insecure: bool) -> Security | None:
     if dask.config.get("distributed.comm.tls.scheduler.cert", None):
         return Security(require_encryption=True)
     try:
+        if not temporary:
+            raise ImportError
         return cast(Security, Security.temporary())
     except ImportError as error:
         raise PermissionError(
-            f"connect: expected TLS where others can reach the scheduler ({address}), got neither "
-            "certificates in dask's settings (daskid certs DIR) nor the package cryptography "
-            "(pip install 'daskid[hpc]'), and not insecure=True"
+            f"connect: expected TLS where others can reach the scheduler ({address}), got no "
+            "certificates in dask's settings (daskid certs DIR)"
+            + (" nor the package cryptography (pip install 'daskid[hpc]')" if temporary else "")
+            + ", and not insecure=True"
         ) from error
 
 

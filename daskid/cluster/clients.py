@@ -11,6 +11,7 @@ from distributed import Client
 
 from daskid.blockwise.search.pool import gather
 from daskid.cluster.batch import batch
+from daskid.cluster.others import Ended, gateway, processes
 
 TIMEOUT = "20s"
 LOST_WORKER = "distributed.deploy.lost-worker-timeout"
@@ -83,8 +84,10 @@ def connect(
     where
         ``"local"`` makes a cluster of single-thread processes on this machine, on the loopback
         interface only, which ends with the client; ``"slurm"``, ``"sge"``, ``"pbs"`` or
-        ``"lsf"`` make one of jobs (tested on a real one: Slurm; needs
-        ``pip install 'daskid[hpc]'``); else the address of a scheduler (``tcp://host:8786``,
+        ``"lsf"`` make one of jobs (tested on real ones: Slurm, Grid Engine; needs
+        ``pip install 'daskid[hpc]'``); ``"mpi"`` starts processes through ``mpiexec`` within an
+        allocation (``daskid[mpi]``), ``"gateway"`` a cluster of a Dask Gateway
+        (``daskid[gateway]``); else the address of a scheduler (``tcp://host:8786``,
         ``tls://...``) or the path of a scheduler file.
     workers
         Number of processes of ``"local"`` (default: one a core), or of jobs (default: 1).
@@ -185,6 +188,26 @@ def _batch(system: str, **given: Any) -> Client:
     return client
 
 
+def _mpi(_: str, **given: Any) -> Client:
+    with dask.config.set(SETTINGS):
+        started, file = processes(**given)
+    try:
+        client = WatchedClient(scheduler_file=file, timeout=TIMEOUT)
+    except BaseException:
+        started.close()
+        raise
+    client.keeper = started
+    client.wait_for_workers(1)
+    return client
+
+
+def _gateway(_: str, *, insecure: bool, **given: Any) -> Client:
+    cluster = gateway(**given)
+    client = WatchedClient(address=cluster, security=cluster.security)
+    client.keeper = Ended(cluster)
+    return client
+
+
 def _matters(record: logging.LogRecord) -> bool:
     """Return whether a nanny's message is more than that a busy worker, told to end, was killed."""
     return not record.msg.startswith("Worker process still alive after")
@@ -192,5 +215,6 @@ def _matters(record: logging.LogRecord) -> bool:
 
 CLUSTERS: dict[str, Callable[..., Client]] = {
     "local": _local, "slurm": _batch, "sge": _batch, "pbs": _batch, "lsf": _batch,
+    "mpi": _mpi, "gateway": _gateway,
 }  # fmt: skip
 """What makes a cluster, by the word for it."""

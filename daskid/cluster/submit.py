@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import dask
 
 from daskid.cluster.queues import QUEUES, ask, jobs
-from daskid.storage import ledger, run
+from daskid.storage import claims, ledger, place, run
 
 log = logging.getLogger("daskid")
 
@@ -25,6 +25,7 @@ LEAD_SHARE, LEAD_SECONDS = 0.2, 120.0
 IDLE = 3
 """Jobs in a row that achieve nothing until it is given up."""
 INTERRUPTED = 130
+KEPT = frozenset({"command", "walltime", "options", "folder", "logs", "jobs", "idle", "ended"})
 
 
 class Submission(NamedTuple):
@@ -92,6 +93,11 @@ def submit(
             "jobs of others as well, see daskid.connect"
         )
     target = run_of(command)
+    if place.in_bucket(target):
+        raise ValueError(
+            f"store: expected a run in a folder, got {target!r}: submit keeps its state beside the "
+            "run; use the batch system's own means for one in a bucket"
+        )
     current = state_of(target)
     if current is not None and current["job"] in _listed(current["cluster"]):
         raise FileExistsError(
@@ -156,9 +162,27 @@ def seconds_of(walltime: str) -> float:
 
 
 def state_of(target: str) -> dict[str, Any] | None:
-    """Return what is known of the driver of a run, None if there has been none."""
+    """Return what is known of the driver of a run, None if there has been none.
+
+    Raises
+    ------
+    ValueError
+        If it is not what daskid writes: numbers of jobs go to the batch system's commands.
+    """
+    if place.in_bucket(target):
+        return None
     path = Path(ledger.folder_of(target, STATE))
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    found = claims.parsed(path) or {}
+    numbers = [found.get(name, None) for name in ("job", "next")]
+    good = all(isinstance(n, str) and (not n or n.isdecimal()) for n in numbers)
+    if not good or found.get("cluster") not in SUBMISSIONS or not {*found} >= KEPT:
+        raise ValueError(
+            f"store: expected the state of a driver in {str(path)!r}, got another thing: it is "
+            "damaged or made up, delete it"
+        )
+    return found
 
 
 def told(target: str) -> str:

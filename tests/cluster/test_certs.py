@@ -2,8 +2,8 @@
 
 import dask
 import pytest
-import yaml
 from distributed import Client, LocalCluster, Security
+from survival import settings_in
 
 import daskid
 from daskid.cluster.certs import certs
@@ -12,17 +12,6 @@ from daskid.cluster.certs import certs
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return certs(tmp_path_factory.mktemp("tls") / "own").parent
-
-
-def settings_in(folder):
-    """Return dask's settings by dotted names: a file is merged into others, not put over them."""
-
-    def flat(tree, *names):
-        for name, x in tree.items():
-            yield from flat(x, *names, name) if isinstance(x, dict) else [((*names, name), x)]
-
-    tree = yaml.safe_load((folder / "daskid-tls.yaml").read_text())
-    return {".".join(names): x for names, x in flat(tree)}
 
 
 def test_certs__owner_alone_reads_them_and_no_key_of_the_authority_is_kept(folder):
@@ -38,7 +27,7 @@ def cluster_with(folder):
     """A scheduler and a worker that have the certificates, and so has who uses it."""
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "protocol": "tls://"}
     with (
-        dask.config.set(settings_in(folder)),
+        dask.config.set(settings_in(folder / "daskid-tls.yaml")),
         dask.config.set(scheduler=None),
         LocalCluster(
             host="127.0.0.1", dashboard_address="127.0.0.1:0", security=Security(), **options
@@ -51,7 +40,7 @@ def test_certs__those_with_them_join_and_others_do_not(cluster_with, tmp_path):
     assert cluster_with.startswith("tls://127.0.0.1:")
     with daskid.connect(cluster_with) as client:
         assert client.submit(sum, [1, 2]).result() == 3
-    stranger = settings_in(certs(tmp_path / "stranger").parent)
+    stranger = settings_in(certs(tmp_path / "stranger"))
     with dask.config.set(stranger), pytest.raises(OSError, match=r"\S"):
         Client(cluster_with, timeout="3s", security=Security())
     open_words = {"distributed.comm.require-encryption": False}

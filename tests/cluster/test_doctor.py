@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import dask
 import pytest
+from click.testing import CliRunner
 from distributed import LocalCluster
 from threadpoolctl import threadpool_limits
 
 from daskid.blockwise.search.workers import prepare
+from daskid.cli import cli
 from daskid.cluster.doctor import doctor
 
 
@@ -88,11 +90,9 @@ def test_nobody_there(monkeypatch):
     assert "got no answer" in wrong("tcp://127.0.0.1:9")["cluster"].found
 
 
-def test_command__a_line_a_check_and_an_exit_code(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "daskid", "doctor", "--store", str(tmp_path / "gone")],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 1
+def test_command__a_line_a_check_and_an_exit_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["doctor", "--store", str(tmp_path / "gone")])
+    assert done.exit_code == 1
     assert "ok    folder: " in done.stdout
     assert f"WRONG store: {tmp_path / 'gone'} is not there\n      give the path" in done.stdout

@@ -60,7 +60,7 @@ def test_lost_worker_timeout__a_local_cluster_hangs_without_the_setting():
     made has no effect.
     """
     with (
-        dask.config.set({LOST_WORKER: "50 ms"}),  # for 15 s: no restart is that fast
+        dask.config.set({LOST_WORKER: "1 ms"}),  # for 15 s: no restart is that fast
         LocalCluster(n_workers=2, **LOCAL) as cluster,
         Client(cluster) as client,
     ):
@@ -70,7 +70,7 @@ def test_lost_worker_timeout__a_local_cluster_hangs_without_the_setting():
         assert cluster.workers == {}
         assert [*cluster.worker_spec] == [0, 1]
         with pytest.raises(TimeoutError):
-            wait_for(total, timeout=5)
+            wait_for(total, timeout=2)
         assert client.nthreads() == {}
 
 
@@ -220,7 +220,7 @@ if __name__ == "__main__":
 def test_close__a_busy_worker_is_no_news_but_a_restart_is(tmp_path):
     script = tmp_path / "quiet.py"
     script.write_text(QUIET)
-    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=100)
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0
     assert "Restarting worker" in ended.stderr
     assert "still alive" not in ended.stderr

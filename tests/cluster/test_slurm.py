@@ -144,15 +144,18 @@ def daskid_here(*words, check=True):
 
 
 @thorough
+@pytest.mark.parametrize("workers", [(), ("--scheduler", "slurm", "--workers", "2")])
 def test_submit__a_killed_driver_is_followed_by_the_next_until_it_is_done(
-    lab, tmp_path, monkeypatch
+    lab, tmp_path, monkeypatch, workers
 ):
+    for name, x in JOB.items():  # of workers that are jobs of their own
+        monkeypatch.setenv(f"DASK_JOBQUEUE__SLURM__{name.upper()}", x)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DASK_DASKID__JOB_LOGS", str(tmp_path / "logs"))
     before = set(slurm_lab.jobs())
     rows = np.random.default_rng(5).standard_normal((24_000, 32)).astype("f4")
     np.save("rows.npy", rows)
-    work = ("analyze", "rows.npy", "--out", "run.zarr", "--k", "10", "--method", "strips")
+    work = ("analyze", "rows.npy", "--out", "run.zarr", "--k", "10", "--method", "strips", *workers)
     told = daskid_here("submit", "--walltime", "00:10:00", "--option=--mem=2G", "--", *work)
     first = re.match(r"submit: job (\d+); daskid status run.zarr", told.stdout)[1]
     again = daskid_here("submit", "--", *work, check=False)
@@ -165,6 +168,24 @@ def test_submit__a_killed_driver_is_followed_by_the_next_until_it_is_done(
     wait_until(lambda: not set(slurm_lab.jobs()) - before)  # the job after the last as well
     assert "log_density" in record("run.zarr")["committed"]
     assert "driver: ended after 2 jobs: done" in daskid_here("status", "run.zarr").stdout
+
+
+@thorough
+def test_submit__a_walltime_of_a_minute_and_more_work_than_that(lab, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DASK_DASKID__JOB_LOGS", str(tmp_path / "logs"))
+    before = set(slurm_lab.jobs())
+    np.save("rows.npy", np.random.default_rng(5).standard_normal((120_000, 64)).astype("f4"))
+    daskid.save(daskid.open_rows("rows.npy"), "run.zarr")
+    work = ("knn", "run.zarr", "--k", "10", "--method", "strips")
+    daskid_here("submit", "--walltime", "00:01:00", "--option=--mem=2G", "--", *work)
+    while "ended" not in driver.told("run.zarr"):
+        assert not driver.state_of("run.zarr")["idle"], "a whole walltime achieved nothing"
+        time.sleep(1)
+    jobs = int(re.match(r"driver: ended after (\d+) jobs: done", driver.told("run.zarr"))[1])
+    assert jobs > 1
+    assert "neighbor_distance" in record("run.zarr")["committed"]
+    wait_until(lambda: not set(slurm_lab.jobs()) - before)
 
 
 @thorough

@@ -1,13 +1,13 @@
 """Killed anywhere, damaged, out of room: a search resumes with the same bits, or says why not."""
 
-import ast
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest import mock
 
@@ -15,7 +15,17 @@ import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from survival import TILES, Count, K, Place, every_try, folder_of, wait_for_marks, wait_until
+from survival import (
+    TILES,
+    Count,
+    K,
+    Place,
+    every_try,
+    folder_of,
+    started,
+    wait_for_marks,
+    wait_until,
+)
 from thorough import thorough
 
 import daskid
@@ -46,66 +56,41 @@ def kept(monkeypatch):
 
 
 @pytest.fixture
-def workers_env(place, monkeypatch):
-    for name, value in place.env.items():
-        monkeypatch.setenv(name, value)
+def on_client():
+    """Let a current client be used: the tests' default is one thread."""
     with dask.config.set(scheduler=None):
         yield
 
 
-def killed(process):
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
-@contextmanager
-def started(place, *arguments):
-    process = place.popen(*arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        killed(process)
-
-
-def finish(place, run):
-    """Resume in another process; return how often each tile was begun in all."""
-    code = (
-        "import sys, daskid; from daskid.storage import ledger; from survival import every_try\n"
-        "clear = ledger.clear\n"
-        "def tell(folder):\n"
-        "    if folder.endswith('knn'): print(every_try(folder))\n"
-        "    clear(folder)\n"
-        "ledger.clear = tell\n"
-        "daskid.knn(daskid.open_run(sys.argv[1]), k=int(sys.argv[2]), store=sys.argv[1])"
-    )
-    ended = place.call("-c", code, run, str(K))
-    assert ended.returncode == 0, ended.stderr
-    return ast.literal_eval(ended.stdout)
+def finish(run):
+    """Resume here, in another process than the one that was killed."""
+    with dask.config.set(scheduler="threads"):
+        daskid.knn(daskid.open_run(run), k=K, store=run)
 
 
 def interrupt(place, run, marks):
     """Search until so many tiles are done, then kill; return what was done."""
-    with started(place, *place.knn(run)) as driver:
+    with started("daskid.cli", *place.knn(run)) as driver:
         wait_for_marks(run, marks, driver)
-        killed(driver)
+        driver.kill()
     return Count(run)
 
 
-def test_driver_killed__resumes_with_the_same_bits(place, run):
+def test_driver_killed__resumes_with_the_same_bits(place, run, kept):
     moments = random.Random(7)
     counts = []
     for least in (0, 6):
-        with started(place, *place.knn(run)) as driver:
+        with started("daskid.cli", *place.knn(run)) as driver:
             wait_until(lambda: ledger.held(folder_of(run)), driver)
             wait_for_marks(run, least, driver)
-            with pytest.raises(subprocess.TimeoutExpired):
-                driver.wait(moments.uniform(0, 0.3))
-            killed(driver)
+            with suppress(subprocess.TimeoutExpired):
+                driver.wait(moments.uniform(0, 0.1))
+            driver.kill()
         counts.append(Count(run))
-    tries = finish(place, run)
+    finish(run)
     assert 6 <= len(counts[-1].done) < TILES
-    assert [count.begun_again(tries) for count in counts] == [set(), set()]
-    assert sorted(tries) == list(range(TILES))
+    assert [count.begun_again(kept) for count in counts] == [set(), set()]
+    assert sorted(kept) == list(range(TILES))
     assert place.same_bits(run)
 
 
@@ -117,16 +102,16 @@ STAGES = {
 
 @thorough
 @pytest.mark.parametrize("method", STAGES)
-def test_driver_killed_in_each_stage__resumes_with_the_same_bits(place, run, method):
+def test_driver_killed_in_each_stage__resumes_with_the_same_bits(place, run, kept, method):
     counts = []
     for number, (stage, least) in enumerate(STAGES[method]):
-        with started(place, *place.knn(run, "auto" if number else method)) as driver:
+        with started("daskid.cli", *place.knn(run, "auto" if number else method)) as driver:
             wait_for_marks(run, least, driver, stage)
-            killed(driver)
+            driver.kill()
         counts.append(Count(run))
         assert counts[-1].done
-    tries = finish(place, run)
-    assert [count.begun_again(tries) for count in counts] == [set()] * len(counts)
+    finish(run)
+    assert [count.begun_again(kept) for count in counts] == [set()] * len(counts)
     assert place.same_bits(run)
 
 
@@ -145,12 +130,12 @@ def damage(run, tiles):
     unmarked_partial.with_suffix(".0.partial").write_bytes(b"of a writer that was killed")
 
 
-def test_damaged_tiles__are_found_and_computed_again(place, run):
+def test_damaged_tiles__are_found_and_computed_again(place, run, kept):
     count = interrupt(place, run, 8)
     tiles = sorted(count.done)[:5]
     damage(run, tiles)
-    tries = finish(place, run)
-    assert count.begun_again(tries) == set(tiles[:4])
+    finish(run)
+    assert count.begun_again(kept) == set(tiles[:4])
     assert place.same_bits(run)
     assert not list(Path(run).rglob("*.partial"))
 
@@ -159,22 +144,19 @@ def test_second_writer__is_refused_then_changed_source(place, tmp_path):
     own = Path(shutil.copy(place.source, tmp_path / "own.npy"))
     run = str(tmp_path / "run.zarr")
     daskid.save(daskid.open_rows(str(own)), run)
-    with started(place, *place.knn(run)) as driver:
+    with started("daskid.cli", *place.knn(run)) as driver:
         wait_for_marks(run, 1, driver)
-        driver.send_signal(signal.SIGSTOP)  # it would be done before the second one has started
-        second = place.call(*place.knn(run))
-        killed(driver)
-    assert second.returncode == 1
-    assert f"only writer of {folder_of(run)!r}, got another one (process {driver.pid} on" in (
-        second.stderr
-    )
+        driver.send(signal.SIGSTOP)  # it would be done before the second one has started
+        words = f"only writer of {folder_of(run)!r}, got another one (process {driver.pid} on"
+        with pytest.raises(BlockingIOError, match=re.escape(words)):
+            finish(run)
+        driver.kill()
     values = np.load(own)
     values[3, 3] += 1
     np.save(own, values)
-    resumed = place.call(*place.knn(run))
-    assert resumed.returncode == 1
-    assert f"source: expected {str(own)!r} as it was" in resumed.stderr
-    assert "changed files" in resumed.stderr
+    with pytest.raises(ValueError, match="changed files") as changed:
+        finish(run)
+    assert f"source: expected {str(own)!r} as it was" in str(changed.value)
 
 
 @pytest.fixture
@@ -192,17 +174,17 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk):
+def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk, kept):
     folder, enlarge = small_disk
     run = place.new_run(folder / "run.zarr")
-    full = place.call(*place.knn(run))
-    assert full.returncode == 1
-    assert "got a full disk" in full.stderr
-    assert "make room and run again; tiles that are done are kept" in full.stderr
+    words = r"got a full disk .*make room and run again; tiles that are done are kept"
+    with pytest.raises(OSError, match=words):
+        finish(run)
     count = Count(run)
     assert count.done
     enlarge()
-    assert count.begun_again(finish(place, run)) == set()
+    finish(run)
+    assert count.begun_again(kept) == set()
     assert place.same_bits(run)
 
 
@@ -210,13 +192,14 @@ def test_full_disk__says_so_and_resumes_when_there_is_room(place, small_disk):
     ("method", "stage"),
     [("strips", ""), ("tiles", "found"), ("pruned", "found")],
 )
-def test_worker_killed__the_search_goes_on(place, run, kept, workers_env, method, stage):
+def test_worker_killed__the_search_goes_on(place, run, kept, on_client, method, stage):
     def kill():
         wait_for_marks(run, 3, stage=stage)
         os.kill(pids[0], signal.SIGKILL)
         counts.append(Count(run))
 
     counts = []
+    place.warm(method)
     local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "threads_per_worker": 1}
     with LocalCluster(n_workers=2, **local) as cluster, Client(cluster) as client:
         pids = [*client.run(os.getpid).values()]
@@ -229,14 +212,14 @@ def test_worker_killed__the_search_goes_on(place, run, kept, workers_env, method
 
 
 @contextmanager
-def cluster_of_processes(place, file):
+def cluster_of_processes(file):
     file.unlink(missing_ok=True)
-    given = ("--scheduler-file", str(file), "--no-dashboard")
-    scheduler = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
-    worker = ("-m", "distributed.cli.dask_worker", "--host", "127.0.0.1", "--nthreads", "1")
+    given = ("--scheduler-file", str(file), "--no-dashboard", "--host", "127.0.0.1")
+    module = "distributed.cli.dask_"
+    alone = ("--nthreads", "1", "--no-nanny", "--death-timeout", "5")
     with (
-        started(place, *scheduler, *given) as scheduler,
-        started(place, *worker, *given, "--no-nanny", "--death-timeout", "5"),
+        started(f"{module}scheduler", *given, "--port", "0") as scheduler,
+        started(f"{module}worker", *given, *alone),
     ):
         wait_until(file.exists, scheduler)
         yield scheduler
@@ -244,16 +227,16 @@ def cluster_of_processes(place, file):
 
 @pytest.mark.parametrize(("method", "stage"), [("strips", ""), ("tiles", "found")])
 def test_scheduler_killed__an_error_then_resumes(
-    place, run, kept, workers_env, tmp_path, method, stage
+    place, run, kept, on_client, tmp_path, method, stage
 ):
     file, counts = tmp_path / "scheduler.json", []
 
     def kill():
         wait_for_marks(run, 2, stage=stage)
-        killed(scheduler)
+        scheduler.kill()
         counts.append(Count(run))
 
-    with cluster_of_processes(place, file) as scheduler:
+    with cluster_of_processes(file) as scheduler:
         with dask.config.set({"distributed.comm.timeouts.connect": "3s"}):
             client = Client(scheduler_file=str(file))
         killer = threading.Thread(target=kill)
@@ -262,13 +245,13 @@ def test_scheduler_killed__an_error_then_resumes(
             daskid.knn(daskid.open_run(run), k=K, method=method, store=run)
         killer.join()
         client.close()
-    with cluster_of_processes(place, file), Client(scheduler_file=str(file)):
+    with cluster_of_processes(file), Client(scheduler_file=str(file)):
         daskid.knn(daskid.open_run(run), k=K, store=run)
     assert counts[0].begun_again(kept) == set()
     assert place.same_bits(run)
 
 
-def test_no_workers__an_error_names_the_tile(workers_env, monkeypatch):
+def test_no_workers__an_error_names_the_tile(on_client, monkeypatch):
     monkeypatch.setattr(workers, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(workers, "GONE_SECONDS", 0.3)
     with (
@@ -289,7 +272,7 @@ def grow(_):
         time.sleep(0.02)
 
 
-def test_memory__killed_workers_become_an_error_with_sizes(workers_env):
+def test_memory__killed_workers_become_an_error_with_sizes(on_client):
     settings = {
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.memory.spill": False,
