@@ -5,6 +5,16 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from daskid import config
+from daskid.estimators.comparison import (
+    adjusted_rand,
+    id_by_label,
+    imbalance_plane,
+    information_imbalance,
+    label_overlap,
+    normalized_mutual_info,
+    overlap,
+    select_features,
+)
 from daskid.estimators.density import density, density_at, kstar
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
 from daskid.estimators.landscape import (
@@ -21,11 +31,15 @@ from daskid.estimators.landscape import (
     reactive_paths,
     transitions,
 )
+from daskid.estimators.layers import dendrogram, genealogy
+from daskid.estimators.moments import cka, gaussian_clone, principal_components
 from daskid.estimators.neighbors import append, knn, knn_approximate, plan
 from daskid.estimators.peaks import linkage, newick, peaks, persistence, significance
+from daskid.io.layers import open_layers
 from daskid.io.rows import open_rows
 from daskid.io.store import open_run, save
-from daskid.recipes import analyze
+from daskid.recipes import analyze, layer_profile
+from daskid.recipes.transfer import cut_advice, last_layer
 from daskid.variables import SchemaError
 
 if TYPE_CHECKING:
@@ -38,6 +52,7 @@ if TYPE_CHECKING:
         to_dataframe,
     )
     from daskid.io.from_trajectory import open_trajectory
+    from daskid.io.record import record
     from daskid.page import report
     from daskid.page.results import table
     from daskid.page.summary import summary
@@ -47,13 +62,17 @@ __version__ = version("daskid")
 __all__ = [
     "SchemaError",
     "__version__",
+    "adjusted_rand",
     "analyze",
     "append",
     "barriers",
+    "cka",
     "committor",
     "config",
     "connect",
+    "cut_advice",
     "datasets",
+    "dendrogram",
     "density",
     "density_at",
     "discrete_trajectories",
@@ -61,28 +80,42 @@ __all__ = [
     "export_frames",
     "fokker_planck",
     "free_energy",
+    "gaussian_clone",
+    "genealogy",
     "gride",
+    "id_by_label",
+    "imbalance_plane",
+    "information_imbalance",
     "irreversibility",
     "knn",
     "knn_approximate",
     "kramers",
     "kstar",
+    "label_overlap",
     "labels_on_source",
+    "last_layer",
+    "layer_profile",
     "linkage",
     "markov",
     "minimum_action_path",
     "mle",
     "newick",
+    "normalized_mutual_info",
+    "open_layers",
     "open_rows",
     "open_run",
     "open_trajectory",
+    "overlap",
     "peaks",
     "persistence",
     "plan",
     "pmf",
+    "principal_components",
     "reactive_paths",
+    "record",
     "report",
     "save",
+    "select_features",
     "significance",
     "summary",
     "table",
@@ -100,6 +133,7 @@ LATER = {
     "export_frames": "daskid.io.export",
     "labels_on_source": "daskid.io.export",
     "open_trajectory": "daskid.io.from_trajectory",
+    "record": "daskid.io.record",
     "report": "daskid.page",
     "summary": "daskid.page",
     "table": "daskid.page",

@@ -7,6 +7,12 @@ from collections.abc import Callable
 
 import xarray as xr
 
+from daskid.estimators.comparison import (
+    adjusted_rand,
+    id_by_label,
+    label_overlap,
+    normalized_mutual_info,
+)
 from daskid.estimators.density import density, kstar
 from daskid.estimators.dimension import gride, mle, twonn, twonn_blocks, twonn_window
 from daskid.estimators.landscape import (
@@ -19,6 +25,8 @@ from daskid.estimators.landscape import (
     reactive_paths,
     transitions,
 )
+from daskid.estimators.layers import dendrogram
+from daskid.estimators.moments import principal_components
 from daskid.estimators.neighbors import knn, knn_approximate
 from daskid.estimators.peaks import peaks, persistence, significance
 
@@ -30,11 +38,17 @@ STEPS: dict[str, Callable[..., xr.Dataset]] = {
     "twonn_window": twonn_window,
     "gride": gride,
     "mle": mle,
+    "principal_components": principal_components,
+    "id_by_label": id_by_label,
+    "label_overlap": label_overlap,
     "kstar": kstar,
     "density": density,
     "peaks": peaks,
     "persistence": persistence,
     "significance": significance,
+    "adjusted_rand": adjusted_rand,
+    "normalized_mutual_info": normalized_mutual_info,
+    "dendrogram": dendrogram,
     "free_energy": free_energy,
     "barriers": barriers,
     "transitions": transitions,

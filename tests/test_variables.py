@@ -47,8 +47,12 @@ def test_table__no_name_is_both_a_variable_and_a_dimension():
 def test_table__is_complete_and_made_of_known_words():
     declared = {x.name for x in vars(v).values() if isinstance(x, v.Variable)}
     assert declared == set(VARIABLES)
-    drift = {"minimum_action_path", "edge_state", "fokker_planck", "kramers"}  # of functions, runs
-    assert {variable.step for variable in VARIABLES.values()} <= {*STEPS, "open_rows", *drift}
+    others = {  # of functions, of several datasets, of trees
+        "minimum_action_path", "edge_state", "fokker_planck", "kramers", "overlap", "cka",
+        "information_imbalance", "imbalance_plane", "select_features", "genealogy",
+        "layer_profile", "cut_advice", "last_layer",
+    }  # fmt: skip
+    assert {variable.step for variable in VARIABLES.values()} <= {*STEPS, "open_rows", *others}
     for variable in VARIABLES.values():
         assert set(variable.kind) <= set("biufmMUTO")
         assert variable.long_name

@@ -7,7 +7,9 @@ import click
 
 from daskid.cli.clusters import cancel, certs, doctor, drive, submit
 from daskid.cli.commands import analyze, append_rows, demo, open_source, plan, report, show, status
+from daskid.cli.comparisons import imbalance_of_runs, overlap_of_runs
 from daskid.cli.export import export
+from daskid.cli.layers import layers
 from daskid.cli.pictures import plot
 from daskid.cli.steps import command
 from daskid.cli.trajectory import trajectory
@@ -51,6 +53,9 @@ for _command in (
     plot,
     demo,
     export,
+    overlap_of_runs,
+    imbalance_of_runs,
+    layers,
     submit,
     cancel,
     certs,

@@ -72,7 +72,9 @@ def option(name: str, hint: Any, default: Any, text: str) -> click.Option:
             )
         hint = kinds[0]
     flag = f"--{name.replace('_', '-')}"
-    shown = {"show_default": default is not None, "default": default, "help": text}
+    shown: dict[str, Any] = {"show_default": default is not None, "default": default, "help": text}
+    if default is inspect.Parameter.empty:
+        shown = {"required": True, "help": text}
     if get_origin(hint) is Literal:
         return click.Option([flag], type=click.Choice(get_args(hint)), **shown)
     if hint is bool:
@@ -106,7 +108,7 @@ def cluster_options() -> list[click.Parameter]:
     """Return the options that say on which cluster to run."""
     text = (
         "Run on a cluster: the address of its scheduler, a scheduler file, local, or a batch "
-        "system (slurm, sge, pbs, lsf), with the site's settings of dask-jobqueue."
+        "system (slurm, sge, pbs, lsf, mpi, gateway), with the site's settings of dask-jobqueue."
     )
     return [
         click.Option(["--scheduler"], metavar="ADDRESS", help=text),

@@ -11,9 +11,19 @@ from collections.abc import Callable
 
 from matplotlib.axes import Axes
 
-from daskid.plot import density, dimension, kramers, landscape, peaks, rows
+from daskid.plot import comparison, density, dimension, kramers, landscape, layers, peaks, rows
 
-__all__ = ["PICTURES", "density", "dimension", "kramers", "landscape", "peaks", "rows"]
+__all__ = [
+    "PICTURES",
+    "comparison",
+    "density",
+    "dimension",
+    "kramers",
+    "landscape",
+    "layers",
+    "peaks",
+    "rows",
+]
 
 PICTURES: dict[str, Callable[..., Axes]] = {
     "projection": rows.projection,

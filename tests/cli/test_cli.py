@@ -17,7 +17,8 @@ from daskid.steps import STEPS
 
 EXPECTED_COMMANDS = {
     "open", "open-trajectory", "analyze", "plan", "status", "show", "report", "plot", "demo",
-    "append", "export", "submit", "cancel", "certs", "doctor", "drive",
+    "append", "export", "overlap", "information_imbalance", "layers", "submit", "cancel", "certs",
+    "doctor", "drive",
     *STEPS,
 }  # fmt: skip
 
