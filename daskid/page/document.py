@@ -20,7 +20,8 @@ def page(ds: xr.Dataset) -> str:
     drawn = {name: points for room in rooms for name, points in room.describe(ds).items()}
     facts = gather(ds, drawn)
     links, sections = all_sections(facts)
-    title = ds.attrs.get("title") or ds.attrs.get("source", "a run")
+    anyone = "layers" if "layer" in ds.dims else "a run"
+    title = ds.attrs.get("title") or ds.attrs.get("source", anyone)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     style = (files("daskid.page") / "page.css").read_text(encoding="utf-8")
     return f"""<!doctype html>

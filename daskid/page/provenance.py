@@ -66,6 +66,12 @@ def _steps(ds: xr.Dataset) -> str:
 
 def commands(ds: xr.Dataset) -> list[str]:
     """Return the command lines that make this run again, as far as it records them."""
+    if v.profile_id.name in ds.variables:
+        return [
+            _command("layers", [str(ds.attrs.get("source", "SOURCE"))], {"out": "STORE", **given})
+            for step, given, _ in steps(ds)
+            if step == v.profile_id.step
+        ]
     run = str(ds.encoding.get("source", "RUN.zarr"))
     known = {variable.step for variable in v.VARIABLES.values()} - {"open_rows"}
     lines = [_command(step, [run], given) for step, given, _ in steps(ds) if step in known]

@@ -8,6 +8,7 @@ import xarray as xr
 from made_layers import made_table
 
 import daskid
+from daskid.page.provenance import commands
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,12 @@ def test_page__has_the_table_and_all_pictures(ds, page):
     assert "<b>conv" not in page
     depth, error = float(ds.nucleation_depth[0]), float(ds.nucleation_depth_error[0])
     assert re.search(rf"{depth:.2f} ± {error:.2f}", page)
+
+
+def test_page__says_the_command_that_makes_it_again(ds):
+    ds = ds.copy()
+    ds.profile_id.attrs |= {"step": "layer_profile", "parameters": '{"k": 30, "labels": "kind"}'}
+    assert commands(ds) == ["daskid layers SOURCE --out STORE --k 30 --labels kind"]
 
 
 def test_page__without_labels_or_peaks(ds, tmp_path):

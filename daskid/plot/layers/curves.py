@@ -4,9 +4,22 @@ import numpy as np
 import xarray as xr
 from dask.base import compute
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from daskid import variables as v
-from daskid.plot.labels import BLUE, FONT, GRAY, GREEN, INK, VERMILION, axes, label, legend, plain
+from daskid.plot.labels import (
+    BLUE,
+    FONT,
+    GRAY,
+    GREEN,
+    INK,
+    VERMILION,
+    axes,
+    label,
+    legend,
+    plain,
+    plain_ticks,
+)
 from daskid.typing import Floats, Ints
 
 DEPTH = "relative depth"
@@ -138,6 +151,10 @@ def imbalances(ds: xr.Dataset, ax: Axes | None = None) -> Axes:
         ends = [0.7 * known.min(), 1.4 * known.max()]
         ax.plot(ends, ends, color=GRAY, linewidth=0.8, linestyle=":", zorder=0)
         ax.set(xlim=ends, ylim=ends)
+    for axis in (ax.xaxis, ax.yaxis):  # few enough to be told apart
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+        axis.set_major_formatter(plain_ticks())
+        axis.set_minor_formatter(NullFormatter())
     label(ax, "information imbalance to the next layer", "and back")
     return ax
 
