@@ -9,12 +9,11 @@ shuffled labels the last layer is of higher dimension than on true ones.
 
 import argparse
 import tempfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
-import torch
 from sklearn.datasets import load_digits
-from torch import nn
 
 import daskid
 from daskid.io.record import record
@@ -24,30 +23,31 @@ COLUMNS = ("id", "clone", "components", "label", "rand", "next", "to_next", "fro
 LAYERS = ("input", "relu1", "pool", "relu3", "head")
 
 
-class Net(nn.Module):
-    """Two convolutions, two dense layers."""
+def network():
+    """Return two convolutions and two dense layers."""
+    from torch import nn
 
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.relu1 = nn.Conv2d(1, 16, 3, padding=1), nn.ReLU()
-        self.conv2, self.relu2 = nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()
-        self.pool, self.flat = nn.MaxPool2d(2), nn.Flatten()
-        self.fc, self.relu3 = nn.Linear(512, 64), nn.ReLU()
-        self.head = nn.Linear(64, 10)
-
-    def forward(self, x):
-        x = self.pool(self.relu2(self.conv2(self.relu1(self.conv1(x)))))
-        return self.head(self.relu3(self.fc(self.flat(x))))
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(1, 16, 3, padding=1), relu1=nn.ReLU(),
+            conv2=nn.Conv2d(16, 32, 3, padding=1), relu2=nn.ReLU(),
+            pool=nn.MaxPool2d(2), flat=nn.Flatten(),
+            fc=nn.Linear(512, 64), relu3=nn.ReLU(),
+            head=nn.Linear(64, 10),
+        )
+    )  # fmt: skip
 
 
 def train(x, y, epochs, seed):
+    import torch
+
     torch.manual_seed(seed)
-    model = Net()
+    model = network()
     steps = torch.optim.Adam(model.parameters(), 2e-3)
     for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(64):
             steps.zero_grad()
-            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+            torch.nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
             steps.step()
     return model
 
@@ -60,6 +60,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", help="of the trained network")
     given = parser.parse_args()
+    import torch
+
     images, labels = load_digits(return_X_y=True)
     x = torch.tensor(images[: given.samples] / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
     y = torch.tensor(labels[: given.samples])

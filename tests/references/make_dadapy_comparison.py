@@ -16,7 +16,6 @@ import pathlib
 from importlib.metadata import version
 
 import numpy as np
-from make_dadapy import stand_in_for_jax
 
 HERE = pathlib.Path(__file__).parent
 SETS = ("0", "1", "2", "01", "02", "12")
@@ -24,6 +23,8 @@ K = (1, 5, 30)
 
 
 def main():
+    from make_dadapy import stand_in_for_jax
+
     stand_in_for_jax()
     from dadapy import MetricComparisons
 

@@ -11,11 +11,13 @@ import zarr
 
 from daskid.storage import run
 
+RECORD = {"source": None, "rows_shape": [2, 1], "rows_attrs": {}}
+
 
 @pytest.fixture
 def path(tmp_path):
     path = str(tmp_path / "a.zarr")
-    run.create(path, {"source": None}, {"title": "made up"})
+    run.create(path, RECORD, {"title": "made up"})
     return path
 
 

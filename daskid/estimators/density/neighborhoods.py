@@ -111,7 +111,7 @@ def kstar(
     >>> ds = daskid.knn(daskid.datasets.gaussian_mixture(2000, widths=0.5), k=300)
     >>> out = daskid.kstar(ds)
     >>> f"d = {float(out.kstar_dimension):.2f}, median k* = {int(out.kstar.median())}"
-    'd = 2.00, median k* = 82'
+    'd = 2.00, median k* = 81'
     """
     lists = read(ds, "kstar")
     if not 0.0 < alpha < 1.0:
