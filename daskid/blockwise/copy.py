@@ -5,7 +5,6 @@ by dask, a few blocks at a time. A tile counts once its marker is there, and rea
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import dask.array as da
@@ -14,6 +13,7 @@ from dask.delayed import delayed
 from daskid.blockwise.search import pool
 from daskid.blockwise.search.progress import progress
 from daskid.storage import copies, ledger, run
+from daskid.storage.place import at
 from daskid.storage.rows import RowReader, block_rows, recall
 from daskid.typing import Array
 
@@ -95,7 +95,7 @@ def _tiles(rows: da.Array, reader: RowReader | None) -> tuple[int, int]:
 
 def _verified(target: Target) -> set[int]:
     """Return the tiles that are done and read back as they were; take back the others."""
-    for path in Path(target.store, target.name).glob("c/*/*.partial"):  # of a writer's death
+    for path in at(target.store, target.name).glob("c/*/*.partial"):  # of a writer's death
         path.unlink(missing_ok=True)
     marks = ledger.marks(target.folder)
     tasks = [(target, tile, mark) for tile, mark in marks.items()]
@@ -130,9 +130,9 @@ def _of_reader(reader: RowReader, target: Target, todo: Sequence[int]) -> Iterat
 def _split(reader: RowReader, panels: copies.Panels, scratch: str, target: Target) -> None:
     """Split chunks along rows; which are done is in a ledger of their own."""
     folder = ledger.folder_of(target.store, "panels")
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    at(folder).mkdir(parents=True, exist_ok=True)
     plan = {"rows": target.fingerprint, "version": VERSION, "piece": panels.piece}
-    if not ledger.begin(folder, plan, overwrite=True) or not Path(scratch).exists():
+    if not ledger.begin(folder, plan, overwrite=True) or not at(scratch).exists():
         ledger.begin(folder, {}, overwrite=True)
         copies.make_panels(reader, panels, scratch)
         ledger.begin(folder, plan, overwrite=True)

@@ -23,8 +23,6 @@ RECORD = "daskid"
 FORMAT = 1
 REPLACED = "replaced.zarr"
 """Beside a run: what was there before, while another one takes its place."""
-SEARCHES = False
-"""Whether searches write to buckets."""
 
 
 def is_run(path: str) -> bool:
@@ -99,11 +97,6 @@ def check_writable(path: str) -> None:
 
 def _check_bucket(path: str) -> None:
     """Raise if a run can't be written in a bucket."""
-    if not SEARCHES:
-        raise ValueError(
-            f"store: expected a path in a folder, got {path!r}: searches do not write to buckets "
-            "yet, copy the run there when it is done"
-        )
     try:
         taken = not is_run(path) and at(path).exists()
         probe = at(f"{path}.work", "probe")

@@ -5,13 +5,12 @@ with its checksum: what is entered there, and still reads back as it was, is not
 computed again.
 """
 
-import os
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 from daskid.blockwise.search import pool
 from daskid.storage import ledger, pieces, run
+from daskid.storage.place import at, to_disk
 from daskid.typing import Floats, Ints
 
 LISTS = ("neighbor_distance", "neighbor_index")
@@ -49,18 +48,13 @@ def commit(target: Target, tile: int, start: int, distance: Floats, index: Ints)
         run.write_rows(target.store, name, start, values)
         first = start // chunk if target.chunk else tile
         for number in range(first, first + ceil(len(values) / chunk)):
-            _to_disk(Path(target.store, name, "c", str(number), "0"))
+            to_disk(at(target.store, name, "c", str(number), "0"))
     ledger.mark(target.folder, tile, ledger.checksum(target.fingerprint, distance, index))
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def fitting(folder: str, fingerprint: str) -> set[int]:
     """Return the files of pieces that read back as they were entered; take back the others."""
-    for path in Path(folder).glob("*.partial"):  # of writers that were killed
+    for path in at(folder).glob("*.partial"):  # of writers that were killed
         path.unlink(missing_ok=True)
     marks = ledger.marks(folder)
     numbers, tasks = list(marks), [(folder, i, mark, fingerprint) for i, mark in marks.items()]
@@ -75,7 +69,7 @@ def verified(target: Target | None, n: int, step: int) -> set[int]:
     if target is None:
         return set()
     for name in LISTS:
-        for path in Path(target.store, name).glob("c/*/*.partial"):  # of writers that were killed
+        for path in at(target.store, name).glob("c/*/*.partial"):  # of writers that were killed
             path.unlink(missing_ok=True)
     marks = ledger.marks(target.folder)
     tasks = [(target, i * step, min((i + 1) * step, n), mark) for i, mark in marks.items()]

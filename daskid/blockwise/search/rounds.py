@@ -5,10 +5,8 @@ result; ``rounds.json``, the tasks that each round merges, is written before it 
 """
 
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from daskid.blockwise.search.results import verified
 from daskid.blockwise.search.schedule import Work, works
 from daskid.blockwise.search.tiles import Given, merge, search_alone, search_pairs, share_lists
 from daskid.storage import ledger, pieces
+from daskid.storage.place import at, remove
 from daskid.storage.rows import MemoryRows
 
 ROUNDS = "rounds.json"
@@ -80,7 +79,7 @@ class Search:
         """Look at what an earlier attempt left: what reads back as it was counts, no more."""
         given, path = self.given, self._record
         for folder in (given.lists(0), given.found):
-            Path(folder).mkdir(exist_ok=True)
+            at(folder).mkdir(exist_ok=True)
         recorded = json.loads(path.read_text()) if path.exists() else []
         self.done = verified(given.target, given.shape[0], given.rows)
         self.alone, versions = self._fitting(given.lists(0)), range(len(recorded), -1, -1)
@@ -94,14 +93,14 @@ class Search:
             self.rounds.append(begun)
         else:
             for version in range(max(1, self.version + 1), len(recorded) + 1):
-                shutil.rmtree(given.lists(version), ignore_errors=True)
+                remove(given.lists(version))
             ledger.write(path, json.dumps(self.rounds).encode())
         alone = range(given.tiles) if self.version >= 0 else self.alone
         self._count(sum(map(self._pairs_alone, alone)) + sum(map(self._pairs, merged | fit)))
 
     @property
-    def _record(self) -> Path:
-        return Path(self.given.target.folder, ROUNDS)
+    def _record(self) -> Any:
+        return at(self.given.target.folder, ROUNDS)
 
     def _merged(self) -> set[int]:
         return {task for tasks in self.rounds for task in tasks}
@@ -111,7 +110,7 @@ class Search:
 
     def _fitting(self, folder: str) -> set[int]:
         """Return the files of a folder that read back as they were; take back the others."""
-        for path in Path(folder).glob("*.partial"):  # of writers that were killed
+        for path in at(folder).glob("*.partial"):  # of writers that were killed
             path.unlink(missing_ok=True)
         marks = ledger.marks(folder)
         tasks = [(folder, number, mark, self.given.fingerprint) for number, mark in marks.items()]
@@ -186,7 +185,7 @@ class Search:
         given, tasks = self.given, self.rounds[-1]
         last = location is None and len(self._merged()) == len(self.works)
         folder = given.target.folder if last else given.lists(self.version + 1)
-        Path(folder).mkdir(exist_ok=True)
+        at(folder).mkdir(exist_ok=True)
         done = self.done if last else ledger.marks(folder)
         finders = defaultdict(list)
         for task in tasks:
@@ -203,7 +202,7 @@ class Search:
         self.version += 1
         if last:  # kept until the record of the step is written
             return
-        shutil.rmtree(given.lists(self.version - 1), ignore_errors=True)
+        remove(given.lists(self.version - 1))
         for task in tasks:
             ledger.unmark(given.found, task)
             pieces.path_of(given.found, task).unlink(missing_ok=True)

@@ -9,11 +9,9 @@ out to several (``cells.json``), so that no data take more memory than was plann
 
 import itertools
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +24,7 @@ from daskid.blockwise.search.scan import Source
 from daskid.kernels import trees
 from daskid.kernels.neighbors import Block, Lists, Space, empty_lists
 from daskid.storage import ledger, pieces
+from daskid.storage.place import at, remove, within
 from daskid.typing import Array, Ints
 
 SAMPLED = 128
@@ -60,7 +59,7 @@ class Given(NamedTuple):
 
     def folder(self, stage: str) -> str:
         """Return the folder of a stage."""
-        return str(Path(self.target.folder, stage))
+        return within(self.target.folder, stage)
 
     @property
     def fingerprint(self) -> str:
@@ -68,9 +67,9 @@ class Given(NamedTuple):
         return f"{self.target.fingerprint} {self.rows} dealt"
 
     @property
-    def record(self) -> Path:
+    def record(self) -> Any:
         """The file that says what cells there are."""
-        return Path(self.target.folder, RECORD)
+        return at(self.target.folder, RECORD)
 
 
 class Share(NamedTuple):
@@ -86,7 +85,7 @@ def stage(
 ) -> Iterator[int]:
     """Run the tasks of a stage that are not done; yield the number of each as it is done."""
     folder = given.folder(name)
-    Path(folder).mkdir(exist_ok=True)
+    at(folder).mkdir(exist_ok=True)
     fit = fitting(folder, given.fingerprint)
     yield from sorted(fit)
     left = [number for number in range(len(todo)) if number not in fit]
@@ -140,7 +139,7 @@ def sort(given: Given, rows: list[Any], gather: Callable[..., None], needs: int)
         ledger.write(given.record, json.dumps(shares).encode())
     for _ in stage(given, CELLS, gather, [(share,) for share in shares], needs):
         pass
-    shutil.rmtree(given.folder(SORTED), ignore_errors=True)
+    remove(given.folder(SORTED))
     return len(shares)
 
 

@@ -11,7 +11,6 @@ found from looser bounds hold more, not less: any task may run twice.
 """
 
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +30,7 @@ from daskid.kernels.neighbors import (
     update_self,
 )
 from daskid.storage import ledger, pieces
+from daskid.storage.place import within
 from daskid.storage.rows import block_rows
 from daskid.typing import Array, Floats, Ints
 
@@ -60,11 +60,11 @@ class Given(NamedTuple):
     @property
     def found(self) -> str:
         """The folder of what tasks find: ``TASK.pieces``."""
-        return str(Path(self.target.folder, "found"))
+        return within(self.target.folder, "found")
 
     def lists(self, version: int) -> str:
         """Return the folder of the lists of strips after so many rounds: ``TILE.pieces``."""
-        return str(Path(self.target.folder, f"lists-{version}"))
+        return within(self.target.folder, f"lists-{version}")
 
     @property
     def fingerprint(self) -> str:

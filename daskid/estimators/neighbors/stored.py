@@ -3,7 +3,6 @@
 import json
 from functools import partial
 from math import ceil
-from shutil import disk_usage
 from typing import Any
 
 import dask.array as da
@@ -17,6 +16,7 @@ from daskid.estimators.neighbors.checks import labels
 from daskid.io import store as runs
 from daskid.storage import ledger, run
 from daskid.storage.copies import Cost, cost_of, cost_of_lazy
+from daskid.storage.place import room
 from daskid.storage.rows import block_rows, native, recall
 
 OUTPUTS = (v.neighbor_distance, v.neighbor_index, v.location, v.multiplicity)
@@ -144,7 +144,7 @@ def plan_of(
     combine, prepare = search.METRICS[rule.metric]
     labels, chunk_bytes = 1 + 2 * (rule.exclude > 0), min(n, chunk) * d * size
     data = search.Data(n, d, size, rule.k, chunk_bytes, labels, prepare is not None, copy)
-    disk = None if store is None or tile_rows is not None else disk_usage(store).free
+    disk = None if store is None or tile_rows is not None else room(store)
     direct = search.is_direct(combine, rule.period.size > 0)
     cluster = pool.current_client() is not None
     facts = search.Facts(
