@@ -45,7 +45,7 @@ def pytest_sessionfinish(session):
 
 settings.register_profile(
     "ci",
-    max_examples=15,
+    max_examples=30,
     deadline=None,  # kernels compile inside the first example
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
