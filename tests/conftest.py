@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 BUDGETS = {
-    "cluster": 600, "estimators": 480, "kernels": 420, "datasets": 180, "cli": 180, "io": 240,
+    "cluster": 600, "estimators": 560, "kernels": 420, "datasets": 180, "cli": 180, "io": 240,
     "blockwise": 270, "page": 240,
 }  # fmt: skip
 """Seconds that the tests of a folder may take in CI, 90 where nothing is said."""

@@ -22,7 +22,7 @@ from daskid.estimators.comparison.samples import (
 def imbalance_plane(tree: xr.DataTree | Mapping[str, xr.Dataset], *, k: int = 1) -> xr.Dataset:
     r"""Compute the information imbalance between all pairs of layers. Computes.
 
-    Of each pair of layers, the imbalances to and fro are a point of a plane: near the origin for
+    Of each pair of layers, the imbalances both ways are a point of a plane: near the origin for
     layers that say the same, on the diagonal for ones that say as little of each other, off it
     where one holds the other [1]_. All layers are ranked in one pass over the rows of each: L
     passes for L layers.

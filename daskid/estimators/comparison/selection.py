@@ -36,7 +36,7 @@ def select_features(ds: xr.Dataset, target: xr.Dataset, *, most: int) -> xr.Data
     Each step adds the feature with which the information imbalance to the target is lowest
     [1]_, [2]_; all candidates share a pass over the rows for their nearest neighbors, and one over
     those of the target for their ranks (64 at a time). Then the imbalance of what is chosen is
-    computed to and fro, with its error.
+    computed both ways, with its error.
 
     A choice among many is in favor of luck: imbalances of chosen features are too low by about
     as much as the error times what the best of as many numbers stands out. Where another step
