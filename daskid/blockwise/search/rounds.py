@@ -15,7 +15,7 @@ from daskid.blockwise.search import pool
 from daskid.blockwise.search.blocks import first_rows
 from daskid.blockwise.search.job import Found, Job, Means
 from daskid.blockwise.search.progress import progress
-from daskid.blockwise.search.results import verified
+from daskid.blockwise.search.results import fitting, verified
 from daskid.blockwise.search.schedule import Work, works
 from daskid.blockwise.search.tiles import Given, merge, search_alone, search_pairs, share_lists
 from daskid.storage import ledger, pieces
@@ -110,15 +110,7 @@ class Search:
 
     def _fitting(self, folder: str) -> set[int]:
         """Return the files of a folder that read back as they were; take back the others."""
-        for path in at(folder).glob("*.partial"):  # of writers that were killed
-            path.unlink(missing_ok=True)
-        marks = ledger.marks(folder)
-        tasks = [(folder, number, mark, self.given.fingerprint) for number, mark in marks.items()]
-        numbers = list(marks)
-        fit = {numbers[i] for i, same in pool.run(pieces.fits, tasks) if same}
-        for number in set(numbers) - fit:
-            ledger.unmark(folder, number)
-        return fit
+        return fitting(folder, self.given.fingerprint)
 
     def _pairs_alone(self, tile: int) -> int:
         return self.sizes[tile] * (self.sizes[tile] + 1) // 2

@@ -54,7 +54,7 @@ def knn_approximate(
     What is missed is not random: it is far neighbours, and those of samples between cells.
     Dimensions come out too low, and distances too large. Changes against exact neighbours
     (20,000 samples of a Gaussian in 5 and in 10 dimensions, k = 31; of the mean log density at
-    the true dimension; ``tests/benchmarks/approximate.py``)::
+    the true dimension; ``tests/benchmarks/approximate.py``, with cells of an earlier form)::
 
         recall        TwoNN             MLE, k = 30       log density, PAk
         0.83   0.81   -1.3 %   -1.8 %   -8.8 %   -8.1 %   -0.02   -0.04
