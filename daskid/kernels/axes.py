@@ -11,7 +11,8 @@ from daskid.typing import Array, Floats
 
 ITERATIONS = 3
 U, V = float(np.finfo("f4").eps) / 2, float(np.finfo("f8").eps) / 2
-PART_BYTES = 8 << 20
+PART_BYTES = 1 << 20
+"""Centered rows that are in the cache of a core at a time."""
 
 
 def principal_axes(y: Floats, most: int) -> tuple[Floats, Floats]:
@@ -77,8 +78,11 @@ def along(
     (n, d), p = rows.shape, axes.shape[1]
     points, length = np.empty((n, p + (p < d)), dtype), np.empty(n)
     step = max(1, PART_BYTES // (8 * d))
+    centered = np.empty((min(n, step), d))
     for a in range(0, n, step):
-        y = (rows[a : a + step] - center) * factor
+        y = centered[: n - a]
+        np.subtract(rows[a : a + step], center, out=y)
+        y *= factor
         seen = y @ axes
         points[a : a + step, :p] = seen
         square = np.einsum("ij,ij->i", y, y)

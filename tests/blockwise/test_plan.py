@@ -3,10 +3,11 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from dask.utils import parse_bytes
 
-from daskid.blockwise.search import methods
+from daskid.blockwise.search import Rule, methods, seen_of
 from daskid.blockwise.search.methods import METHODS, Facts, choose
 from daskid.blockwise.search.plan import (
     BLOCK_BYTES,
@@ -22,6 +23,7 @@ from daskid.blockwise.search.plan import (
 from daskid.blockwise.search.planner import make_plan
 from daskid.blockwise.search.sizes import Data, Machine
 from daskid.storage.copies import Cost
+from daskid.storage.rows import MemoryRows
 
 
 def plan(
@@ -134,6 +136,28 @@ def test_choice__is_the_cheapest_and_says_so(features, k, direct, expected):
     assert seconds[expected] <= 1.2 * min(seconds.values())
     assert got.why.startswith(METHODS[expected].says)
     assert all(f"by {name}" in got.why for name in ("strips", "tiles") if name != expected)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("k", [2, 100])
+def test_choice__knows_what_few_coordinates_save(monkeypatch, stored, k):
+    """Of rows near a surface tiles need no more features than there are axes; noise needs all."""
+    rng, none = np.random.default_rng(0), np.zeros(0)
+    surface = np.tanh(rng.standard_normal((2048, 5)) @ rng.standard_normal((5, 1000)) / 5**0.5)
+    rows = {"surface": surface, "noise": rng.standard_normal((2048, 1000))}
+    cost = {}
+    for name, x in rows.items():
+        seen, space = seen_of(MemoryRows(x), Rule(k, "euclidean", none, none, 0, True))
+        facts = Facts(50_000, 1000, k, False, False, stored, False, seen, space)
+        monkeypatch.setattr(methods, "PROBED", np.inf)
+        monkeypatch.setattr(methods, "PROBED_CACHED", np.inf)
+        cost[name] = methods.tiles_seconds(facts), methods.strips_seconds(facts)
+        taken = ("tiles", "strips").index(choose(facts)[0])
+        assert cost[name][taken] <= min(cost[name]) / methods.CLEARLY
+        assert methods.tiles_seconds(facts._replace(sample=None)) >= cost[name][0]
+    assert cost["surface"][0] < 0.5 * cost["noise"][0]
+    facts = facts._replace(direct=True)
+    assert methods.strips_seconds(facts) == methods.strips_seconds(facts._replace(sample=None))
 
 
 def test_choice__falls_back_to_strips_unless_tiles_are_asked_for():

@@ -27,8 +27,8 @@ def always(monkeypatch):
         left["all"] += todo.size
         rest(lists, x, todo, *args)
 
-    monkeypatch.setattr(projected, "LEAST_FEATURES", 2)
-    monkeypatch.setattr(projected, "LEAST_WORK", 0)
+    monkeypatch.setattr(pilot, "LEAST_FEATURES", 2)
+    monkeypatch.setattr(pilot, "LEAST_WORK", 0)
     monkeypatch.setattr(pilot, "LEAST_ROWS", 3)
     monkeypatch.setattr(pilot, "SHARE", 1)
     monkeypatch.setattr(pilot, "CHOICES", (1, 3))
@@ -38,9 +38,11 @@ def always(monkeypatch):
     return left
 
 
-def search(x, k, parts=1, way="pair", **options):
+def search(x, k, parts=1, way="pair", known=False, **options):
     """Lists of all rows, of blocks against blocks or of each block against all others."""
     space, lists = space_of(x, **options), kernel.empty_lists(len(x), k)
+    if known:
+        space = kernel.with_axes(x[::3], space)
     blocks = np.array_split(np.arange(len(x)), parts)
     for i, a in enumerate(blocks):
         own = kernel.Lists(lists.distance[a[0] : a[-1] + 1], lists.location[a[0] : a[-1] + 1])
@@ -103,8 +105,8 @@ def test_any_blocks__same_bits(data):
     kernel._update_part(  # with all features
         lists, block(x, np.arange(n)), np.arange(n), block(x, np.arange(n)), space_of(x), None
     )
-    parts = data.draw(st.integers(1, min(n, 4)))
-    found = search(x, k, parts, data.draw(st.sampled_from(["pair", "one"])))
+    parts, known = data.draw(st.integers(1, min(n, 4))), data.draw(st.booleans())
+    found = search(x, k, parts, data.draw(st.sampled_from(["pair", "one"])), known)
     np.testing.assert_array_equal(found.location, lists.location)
     np.testing.assert_array_equal(found.distance, lists.distance)
 
@@ -191,9 +193,33 @@ def manifold(d, features, n=3000):
 def test_pilot__tells_what_is_worth_it(monkeypatch, x, few):
     monkeypatch.undo()
     own, space = block(x, np.arange(len(x))), space_of(x)
-    factor = np.full(200, space.scale)
-    found = pilot.pilot_of(own, own, space.center, factor, 5, 49, both=True)
+    factor, endless = np.full(200, space.scale), np.full(len(x), np.inf)
+    terms = pilot.Given(space.center, factor, space.axes, 5, 49, True)
+    found = pilot.pilot_of(own, own, endless, terms)
     assert (found is not None) == few
     if found is not None:
         assert found.axes.shape[1] in pilot.CHOICES
         assert 13 <= found.rank <= 49
+    share = kernel.work_left(x, space, 5, (10**5, 10**5), 1, both=True)
+    assert share < 0.5 if few else share == 1
+
+
+def test_pilot__of_warm_lists_counts_what_is_within_their_limits(monkeypatch):
+    """Where each row looks for hundreds few coordinates do not pay, but where few are left."""
+    monkeypatch.undo()
+    x = manifold(5, 200)
+    own, space = block(x, np.arange(len(x))), space_of(x)
+    terms = projected._given(200, space, 600, both=False)
+    assert pilot.pilot_of(own, own, np.full(len(x), np.inf), terms) is None
+    few = kernel.empty_lists(len(x), 5)
+    kernel.update_self(few, own, space)
+    limit = (few.distance[:, -1] * space.scale) ** 2
+    assert pilot.pilot_of(own, own, limit, terms) is not None
+    known = terms._replace(axes=kernel.with_axes(x, space).axes)
+    assert pilot.pilot_of(own, own, limit, known).axes.shape[1] in pilot.CHOICES
+
+
+@pytest.mark.parametrize(("metric", "period"), [("cityblock", NONE), ("euclidean", np.ones(50))])
+def test_work_left__is_all_where_there_are_no_squares(metric, period):
+    space = space_of(np.random.default_rng(0).random((100, 50)), metric, period)
+    assert kernel.work_left(np.zeros((100, 50)), space, 5, (10**5, 10**5), 1, both=True) == 1

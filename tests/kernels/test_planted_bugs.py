@@ -180,8 +180,8 @@ def plain(monkeypatch):
         # integers that overflow are a warning in plain Python
         loaded["locations"].mix_rows = locations.mix_rows
         # few rows are seen in few coordinates, too
-        vars(loaded["neighbors.projected"]).update(LEAST_FEATURES=130, LEAST_WORK=0)
         few = {"LEAST_ROWS": 3, "SHARE": 1, "CHOICES": (1, 2), "CLEARLY": np.inf}
+        few |= {"LEAST_FEATURES": 130, "LEAST_WORK": 0}
         vars(loaded["neighbors.pilot"]).update(few)
         loaded["bits"].ROOM, loaded["neighbors.pairs"].SPARE = 4, 1
         for user in [m for n, m in sys.modules.items() if n.startswith("daskid.blockwise.")]:

@@ -6,7 +6,8 @@ workers, the order of tasks, or on how often the job was killed.
 """
 
 import time
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 
@@ -24,12 +25,15 @@ from daskid.blockwise.search.window import frames_of, row_step, separation_windo
 from daskid.kernels.forms import word_weights
 from daskid.kernels.locations import most_within
 from daskid.kernels.metrics import DIFFERENT, METRICS, lengths
-from daskid.kernels.neighbors import Space
+from daskid.kernels.neighbors import Space, compared, with_axes
 from daskid.storage.rows import MemoryRows, block_rows
 from daskid.typing import Array, Ints
 
 SAMPLE_ROWS, SAMPLE_BYTES, SAMPLE_PLACES = 4096, 64 << 20, 64
 """Rows that the choice of a method may look at, and from how many blocks of a source."""
+
+Seen = tuple[Callable[[], Array], Space]
+"""What returns some rows as read, and how they are compared."""
 
 __all__ = [
     "LISTS",
@@ -42,6 +46,7 @@ __all__ = [
     "Neighbors",
     "Plan",
     "Rule",
+    "Seen",
     "Source",
     "Target",
     "frames_of",
@@ -52,6 +57,7 @@ __all__ = [
     "probe",
     "row_step",
     "search",
+    "seen_of",
     "separation_window",
     "some_rows",
     "strip_rows",
@@ -127,6 +133,9 @@ def search(
         target = target._replace(chunk=plan.strip_rows)
         sizes = plan.tile_rows, plan.block_bytes, plan.task_bytes, plan.waiting_bytes
         name, means = plan.method, Means(target, *sizes)
+    if facts.sample is not None and facts.has_axes and name != "pruned":
+        space = with_axes(compared(facts.sample(), job.space), job.space)
+        job = job._replace(space=space)
     found = METHODS[name].search(job, means)
     cost = {
         "method": name,
@@ -140,7 +149,7 @@ def _facts(job: Job) -> Facts:
     n, features = job.source.shape[:2]
     direct = is_direct(job.space.combine, job.space.period.size > 0)
     bits, cluster = job.space.combine == DIFFERENT, pool.current_client() is not None
-    sample = partial(some_rows, job.source)
+    sample = cache(partial(some_rows, job.source))
     return Facts(n, features, job.k, direct, bits, False, cluster, sample, job.space)
 
 
@@ -160,6 +169,15 @@ def some_rows(source: Source) -> Array:
         few = min(len(rows), -(-size // starts.size))
         parts.append(rows[np.sort(random.choice(len(rows), few, replace=False))])
     return np.concatenate(parts)
+
+
+def seen_of(source: Source, rule: Rule) -> Seen:
+    """Return some rows of a source, and how they are compared as far as they tell."""
+    _check_period(rule)
+    rows = some_rows(source)
+    return partial(np.asarray, rows), _space(
+        rule, scan(MemoryRows(rows), rule.metric, rule.period, rule.weight)
+    )
 
 
 def _in_memory(method: str, facts: Facts) -> Means:

@@ -5,13 +5,14 @@ estimates the seconds of a core that it takes, and what plans its tasks.
 """
 
 from collections.abc import Callable
-from math import inf
+from math import ceil, inf
 from typing import NamedTuple
 
 from dask.utils import format_time
 
 from daskid.blockwise.search.in_memory import search_in_memory
 from daskid.blockwise.search.job import Found, Job, Means
+from daskid.blockwise.search.plan import BLOCK_BYTES, VALUE, strip_rows
 from daskid.blockwise.search.probe import entries
 from daskid.blockwise.search.pruned import memory_bytes, pruned_seconds, search_leaves
 from daskid.blockwise.search.pruned_cells import search_cells
@@ -28,7 +29,7 @@ from daskid.blockwise.search.strips import search_strips
 from daskid.config import memory_limit
 from daskid.kernels._jit import CACHE
 from daskid.kernels.metrics import HALF_SQUARE
-from daskid.kernels.neighbors import Space
+from daskid.kernels.neighbors import Space, compared, is_worth_it, work_left
 from daskid.typing import Array
 
 PAIR, FEATURE, BOTH, ENTRY, TERM = 0.35e-9, 0.022e-9, 0.5e-9, 37e-9, 0.35e-9
@@ -62,6 +63,11 @@ class Facts(NamedTuple):
     sample: Callable[[], Array] | None = None
     space: Space | None = None
 
+    @property
+    def has_axes(self) -> bool:
+        """Whether it is worth to see rows along few axes first."""
+        return not self.direct and is_worth_it(self.n, self.n, self.features, known=False)
+
 
 class Method(NamedTuple):
     """What searches, why it can't ("": it can), its seconds of a core, its sizes; what it does."""
@@ -81,7 +87,8 @@ def is_direct(combine: int, periodic: bool) -> bool:
 def strips_seconds(facts: Facts) -> float:
     """Every pair twice, warm lists."""
     n, features, k = facts[:3]
-    return n * n * (PAIR + FEATURE * features) + entries(n, n, k) * _entry(features)
+    seconds = n * n * (PAIR + FEATURE * features) + entries(n, n, k) * _entry(features)
+    return seconds * _work_left(facts, strip_rows(n, features, k), both=False)
 
 
 def tiles_seconds(facts: Facts) -> float:
@@ -90,7 +97,20 @@ def tiles_seconds(facts: Facts) -> float:
     if facts.direct:
         return strips_seconds(facts)
     found = entries(n, n, k) * (MORE if facts.stored else 1)
-    return n * n / 2 * (PAIR + BOTH + FEATURE * features) + found * _entry(features)
+    seconds = n * n / 2 * (PAIR + BOTH + FEATURE * features) + found * _entry(features)
+    return seconds * _work_left(facts, n, both=True)
+
+
+def _work_left(facts: Facts, rows: int, *, both: bool) -> float:
+    """Return the share of the work that is left where few coordinates tell enough.
+
+    So many ``rows`` at a time are compared with all.
+    """
+    if not facts.has_axes or facts.sample is None or facts.space is None:
+        return 1.0
+    sample = compared(facts.sample(), facts.space)
+    blocks = 1 if both else ceil(VALUE * facts.n * facts.features / BLOCK_BYTES)
+    return work_left(sample, facts.space, facts.k, (rows, facts.n), blocks, both=both)
 
 
 def leaves_seconds(facts: Facts) -> float:

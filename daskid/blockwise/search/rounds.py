@@ -64,6 +64,7 @@ class Search:
         self, given: Given, sizes: list[int], needs: int, advance: Callable[[int], None]
     ) -> None:
         self.given, self.sizes, self.needs, self.advance = given, sizes, needs, advance
+        self.told: Any = given
         self.works: list[Work] = []
         self.levels: list[range] = []
         for level in works(given.tiles, given.rows):
@@ -129,9 +130,10 @@ class Search:
         given, copies = self.given, shared[1] is not None
         if len(self.done) == given.tiles:
             return
+        self.told = pool.share(given)  # axes of many features are large
         if self.version < 0:
             todo = [tile for tile in range(given.tiles) if tile not in self.alone]
-            tasks = [(*shared, given, tile) for tile in todo]
+            tasks = [(*shared, self.told, tile) for tile in todo]
             for i, _ in pool.run(search_alone, tasks, needs=self.needs):
                 self._count(self._pairs_alone(todo[i]))
             self.version = 0
@@ -145,7 +147,7 @@ class Search:
             self._end_round(shared[1])
         if copies:
             todo = [tile for tile in range(given.tiles) if tile not in self.done]
-            tasks = [(shared[1], given, tile, self.version) for tile in todo]
+            tasks = [(shared[1], self.told, tile, self.version) for tile in todo]
             for _ in pool.run(share_lists, tasks):
                 pass
 
@@ -160,7 +162,7 @@ class Search:
                 if held + (new - ended) * largest >= scratch:  # those in flight write as much
                     return
                 new += 1
-                yield (*shared, self.given, task, self.works[task], self.version)
+                yield (*shared, self.told, task, self.works[task], self.version)
 
         for i, size in pool.run(search_pairs, tasks(), needs=self.needs):
             self.ready[left[i]] = size
@@ -185,7 +187,7 @@ class Search:
             for tile in (work.tile, *work.partners(given.tiles)):
                 finders[tile].append(task)
         todo = [
-            (given, tile, self.version + 1, np.array(finders[tile], np.int64), last)
+            (self.told, tile, self.version + 1, np.array(finders[tile], np.int64), last)
             for tile in range(given.tiles)
             if tile not in done
         ]

@@ -19,8 +19,9 @@ def search_strips(job: Job, means: Means) -> Found:
     n, step, target = job.source.shape[0], means.rows, means.target
     done = verified(target, n, step)
     shared = [pool.share(x) if isinstance(x, MemoryRows) else x for x in (job.source, *job.labels)]
+    space = pool.share(job.space)
     todo = [i for i in range(-(-n // step)) if i not in done]
-    tasks = [(*shared, job.space, job.k, i, step, means.block_bytes, target) for i in todo]
+    tasks = [(*shared, space, job.k, i, step, means.block_bytes, target) for i in todo]
     distance = None if target else np.empty((n, job.k))
     index = None if target else np.empty((n, job.k), np.int64)
     with progress("knn", n * job.locations, "pairs") as advance:

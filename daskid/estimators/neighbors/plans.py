@@ -10,7 +10,8 @@ from daskid import variables as v
 from daskid.blockwise import search
 from daskid.estimators.neighbors.checks import check, rule_of, window
 from daskid.estimators.neighbors.stored import plan_of
-from daskid.storage.rows import block_rows, native
+from daskid.storage.copies import cost_of
+from daskid.storage.rows import block_rows, native, recall
 from daskid.typing import MethodName, MetricName
 
 
@@ -25,10 +26,11 @@ def plan(
 ) -> search.Plan:
     """Say what :func:`daskid.knn` would do and take on the current client, or on this machine.
 
-    Nothing is read but, for the time, a block of rows on which the kernels run for two
-    seconds; of rows that must be copied first not even that: random ones stand for them. On N
-    rows of D features strips cost N^2 pairs, tiles N (N + 1) / 2 and scratch beside the run. What
-    leaves can skip is not known before rows are seen: a long search may take ``"pruned"`` instead.
+    Nothing is read but, to choose and for the time, some thousand rows, and a block on which the
+    kernels run for two seconds; of rows that must be copied first not even that: random ones
+    stand for them. On N rows of D features strips cost N^2 pairs, tiles N (N + 1) / 2 and scratch
+    beside the run. What few coordinates tell, and what leaves can skip, is not known before rows
+    are seen: without a probe, or of rows to copy, the search may take another method than planned.
 
     A model, not a measurement, of the largest search that is worth while: of 1e8 x 128 rows for
     k=50 on 1,000 workers of one thread, the kernels, at what a pair takes on the machine
@@ -46,7 +48,7 @@ def plan(
     k, metric, exclude, method
         As in :func:`daskid.knn`.
     probe
-        Whether to measure the time.
+        Whether to look at rows, and measure the time.
 
     Returns
     -------
@@ -71,7 +73,9 @@ def plan(
     check(k, metric, "merge", rows.shape, method)
     exclude = window(ds, rows, exclude, metric)
     rule = rule_of(ds, k, metric, exclude, "merge")
-    planned, copy = plan_of(rows, rule, method)
+    reader = recall(rows.name) if probe else None
+    seen = None if reader is None or cost_of(reader) else search.seen_of(reader, rule)
+    planned, copy = plan_of(rows, rule, method, seen=seen)
     if not probe or planned.method == "pruned":  # how much that skips is seen from all rows
         return planned
     shape = min(rows.shape[0], block_rows(rows.shape, 8, 1, planned.block_bytes)), rows.shape[1]

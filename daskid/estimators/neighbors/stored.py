@@ -1,7 +1,7 @@
 """A search into a run: a job that is resumed where it was killed."""
 
 import json
-from functools import partial
+from functools import cache, partial
 from math import ceil
 from typing import Any
 
@@ -50,7 +50,8 @@ def into_run(
         method, rows = _begun(folder, method, overwrite)
         job = search.prepare(source, rule, *labels(ds, rule.exclude))
         read = v.read(opened, v.rows)[0]
-        planned, _ = plan_of(read, rule, method, store=store, tile_rows=rows, job=job)
+        seen = cache(partial(search.some_rows, job.source)), job.space
+        planned, _ = plan_of(read, rule, method, store=store, tile_rows=rows, seen=seen)
         # nothing is dropped for a search that can't run
         runs.clear(store, new, wanted, overwrite=overwrite)
         resumed = ledger.begin(folder, _terms(ds, described, planned), overwrite=overwrite)
@@ -113,7 +114,7 @@ def plan_of(
     *,
     store: str | None = None,
     tile_rows: int | None = None,
-    job: search.Job | None = None,
+    seen: search.Seen | None = None,
 ) -> tuple[search.Plan, Cost | None]:
     """Return the plan of a search of rows on the workers that there are, and of their copy.
 
@@ -125,8 +126,8 @@ def plan_of(
         The run, for the room on its disk.
     tile_rows
         Of an unfinished job that is gone on with.
-    job
-        The search, of whose rows some may be read to choose the method.
+    seen
+        How some rows are read to choose the method, and how they are compared.
 
     Raises
     ------
@@ -147,10 +148,10 @@ def plan_of(
     disk = None if store is None or tile_rows is not None else room(store)
     direct = search.is_direct(combine, rule.period.size > 0)
     cluster = pool.current_client() is not None
+    sample, space = seen or (None, None)
     facts = search.Facts(
         n, d, rule.k, direct, rule.metric == "hamming", stored=True, cluster=cluster,
-        sample=None if job is None else partial(search.some_rows, job.source),
-        space=None if job is None else job.space,
+        sample=sample, space=space,
     )  # fmt: skip
     machine = search.Machine(*pool.resources(), disk)
     return search.make_plan(data, machine, facts, method, tile_rows), copy

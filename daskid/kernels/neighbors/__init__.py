@@ -11,7 +11,7 @@ import numpy as np
 
 from daskid.kernels import bits
 from daskid.kernels._simd import PRODUCTS, SQUARES
-from daskid.kernels.metrics import DIFFERENT, HALF_SQUARE, largest_reduced
+from daskid.kernels.metrics import DIFFERENT, largest_reduced
 from daskid.kernels.neighbors.direct import update_direct
 from daskid.kernels.neighbors.given import (
     BEATEN_BY_ALL,
@@ -20,15 +20,19 @@ from daskid.kernels.neighbors.given import (
     Space,
     compared,
     empty_lists,
+    is_direct,
     seeded_lists,
 )
 from daskid.kernels.neighbors.merge import compare_all, merge_near
 from daskid.kernels.neighbors.pairs import Near, nobody_near, nothing_near, sweep
 from daskid.kernels.neighbors.panels import Bounds, Panels, bounds_of, panels_of
+from daskid.kernels.neighbors.pilot import is_worth_it
 from daskid.kernels.neighbors.projected import (
     projection_of,
     update_pair_projected,
     update_projected,
+    with_axes,
+    work_left,
 )
 from daskid.typing import Floats, Ints
 
@@ -39,11 +43,14 @@ __all__ = [
     "Space",
     "compared",
     "empty_lists",
+    "is_worth_it",
     "part_rows",
     "seeded_lists",
     "update",
     "update_pair",
     "update_self",
+    "with_axes",
+    "work_left",
 ]
 
 MOST_ROWS, PART_BYTES, LEAST_PART = 2048, 16 << 20, 32
@@ -69,8 +76,7 @@ def update(lists: Lists, x: Block, y: Block, space: Space) -> None:
         return
     first, left = _first_bounds(x, space), np.arange(x.rows.shape[0])
     if first is not None:
-        k, step = lists.distance.shape[1], part_rows(x.rows.shape[1])
-        seen = projection_of(x, y, space, k, step, both=False)
+        seen = projection_of(lists, x, y, space, part_rows(x.rows.shape[1]), both=False)
         if seen is not None:
             left = update_projected(lists, x, y, space, seen)
     _update_part(lists, x, left, y, space, first)
@@ -88,7 +94,7 @@ def update_pair(x_lists: Lists, y_lists: Lists, x: Block, y: Block, space: Space
         update(y_lists, y, x, space)
         return
     k = x_lists.distance.shape[1]
-    seen = projection_of(x, y, space, k, part_rows(x.rows.shape[1]), both=True)
+    seen = projection_of(x_lists, x, y, space, part_rows(x.rows.shape[1]), both=True)
     if seen is not None:
         x_left, y_left = update_pair_projected(x_lists, y_lists, x, y, space, seen)
         _update_part(x_lists, x, x_left, y, space, first)
@@ -111,7 +117,7 @@ def update_self(lists: Lists, x: Block, space: Space) -> None:
         update(lists, x, x, space)
         return
     k, everyone = lists.distance.shape[1], np.arange(x.rows.shape[0])
-    seen = projection_of(x, x, space, k, part_rows(x.rows.shape[1]), both=True)
+    seen = projection_of(lists, x, x, space, part_rows(x.rows.shape[1]), both=True)
     if seen is not None:
         left, _ = update_pair_projected(lists, lists, x, x, space, seen)
         _update_part(lists, x, left, x, space, first)
@@ -131,14 +137,10 @@ def part_rows(features: int) -> int:
 def _first_bounds(x: Block, space: Space) -> Bounds | None:
     """Return the bounds in float32; None where there are none."""
     features = x.rows.shape[1]
-    if _is_direct(space) or features >= LARGEST_FLOAT32:
+    if is_direct(space) or features >= LARGEST_FLOAT32:
         return None
     form = SQUARES if features <= DIFFERENCES_BELOW else PRODUCTS
     return bounds_of(features, np.float32, form)
-
-
-def _is_direct(space: Space) -> bool:
-    return space.combine > HALF_SQUARE or space.period.size > 0
 
 
 def _update_part(
@@ -147,7 +149,7 @@ def _update_part(
     """Update the lists of the rows ``todo``; ``first`` are bounds in float32 to begin with."""
     if todo.size == 0 or y.rows.shape[0] == 0:
         return
-    if _is_direct(space):
+    if is_direct(space):
         todo = update_direct(lists, x, todo, y, space)
     else:
         if first is not None:

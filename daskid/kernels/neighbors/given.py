@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from daskid.kernels.locations import canonical
+from daskid.kernels.metrics import HALF_SQUARE
 from daskid.typing import Array, Floats, Ints
 
 NONE = np.zeros(0)
@@ -22,6 +23,8 @@ class Space(NamedTuple):
     centered and weighted rows to norms of at most one; ``exclude``, in frames.
     All of rows in the form that ``prepare`` gives them (None: as they are). Of bits,
     ``weight`` (words,) and ``scale``, which the sum of weighted bits is divided by.
+    ``axes`` (d, p), orthonormal and about the principal ones, are where rows are seen in few
+    coordinates first (empty: those of the blocks that are compared).
     """
 
     combine: int
@@ -32,6 +35,7 @@ class Space(NamedTuple):
     scale: float
     exclude: int
     prepare: Callable[[Array], Array] | None = None
+    axes: Floats = np.zeros((0, 0))
 
 
 class Block(NamedTuple):
@@ -68,3 +72,14 @@ def compared(rows: Array, space: Space) -> Array:
     if space.prepare is not None:
         return space.prepare(rows)
     return canonical(rows, space.lowest, space.period, NONE) if space.period.size else rows
+
+
+def factor_of(features: int, space: Space) -> Floats:
+    """Return what centered features (d,) are multiplied by: squares add up to distances."""
+    factor = np.full(features, space.scale)
+    return factor * np.sqrt(space.weight) if space.weight.size else factor
+
+
+def is_direct(space: Space) -> bool:
+    """Return whether distances are no sums of squares of differences."""
+    return space.combine > HALF_SQUARE or space.period.size > 0

@@ -13,12 +13,19 @@ import numpy as np
 from daskid.kernels import axes as principal
 from daskid.kernels._simd import PRODUCTS
 from daskid.kernels.metrics import largest_reduced
-from daskid.kernels.neighbors.given import Block, Lists, Space
+from daskid.kernels.neighbors.given import Block, Lists, Space, factor_of, is_direct
 from daskid.kernels.neighbors.merge import merge_in_turn
 from daskid.kernels.neighbors.pairs import SPARE, Near, nobody_near, nothing_near, sweep
 from daskid.kernels.neighbors.panels import Bounds, Panels, bounds_of, panels_of
-from daskid.kernels.neighbors.pilot import LEAST_FEATURES, LEAST_WORK, Pilot, pilot_of
-from daskid.typing import Floats, Ints
+from daskid.kernels.neighbors.pilot import (
+    Given,
+    Pilot,
+    axes_of,
+    is_worth_it,
+    pilot_of,
+    share_of_work,
+)
+from daskid.typing import Array, Floats, Ints
 
 NONE = np.zeros(0)
 CODED = 8
@@ -54,29 +61,62 @@ class Seen(NamedTuple):
 
 
 def projection_of(
-    x: Block, y: Block, space: Space, k: int, step: int, *, both: bool
+    lists: Lists, x: Block, y: Block, space: Space, step: int, *, both: bool
 ) -> Projection | None:
     """Return how to see the rows of two blocks; None where all features are as fast.
 
     Parameters
     ----------
+    lists
+        Those of the rows of ``x``.
     x, y
         The blocks.
-    space, k
-        How rows are compared, and the length of the lists.
+    space
+        How rows are compared.
     step
         Rows of ``x`` that are taken at a time where a pair serves one of its rows.
     both
         Whether a pair serves both its rows.
     """
     (n, features), m = x.rows.shape, y.rows.shape[0]
-    if features < LEAST_FEATURES or n * m * features < LEAST_WORK or min(n, m) < 2:
+    if not is_worth_it(n, m, features, known=space.axes.size > 0):
         return None
-    factor = np.full(features, space.scale)
-    if space.weight.size:
-        factor *= np.sqrt(space.weight)
-    pilot = pilot_of(x, y, space.center, factor, k, most_rank(k), both=both)
-    return None if pilot is None else _projection(pilot, space.center, factor, step)
+    given = _given(features, space, lists.distance.shape[1], both=both)
+    limit = largest_reduced(lists.distance[:, -1], space.combine) * space.scale**2
+    pilot = pilot_of(x, y, limit, given)
+    return None if pilot is None else _projection(pilot, given, step)
+
+
+def work_left(
+    rows: Array, space: Space, k: int, size: tuple[int, int], blocks: int, *, both: bool
+) -> float:
+    """Return about which share of the work of all features a search of such rows takes.
+
+    Parameters
+    ----------
+    rows
+        (m, d) random rows in the form that is compared.
+    space, both
+        As in :func:`projection_of`.
+    k, size, blocks
+        Length of the lists; how many rows are compared with how many, in how many blocks.
+    """
+    features = rows.shape[1]
+    if is_direct(space) or not is_worth_it(*size, features, known=True):
+        return 1.0
+    return share_of_work(rows, size, blocks, _given(features, space, k, both=both))
+
+
+def with_axes(rows: Array, space: Space) -> Space:
+    """Return a space that knows the axes of its rows, of which some random (m, d) are given."""
+    factor = factor_of(rows.shape[1], space)
+    return space._replace(axes=axes_of(rows, space.center, factor))
+
+
+def _given(features: int, space: Space, k: int, *, both: bool) -> Given:
+    return Given(
+        space.center, factor_of(features, space), space.axes, k, most_rank(k), both
+    )  # fmt: skip
 
 
 def most_rank(k: int) -> int:
@@ -84,12 +124,14 @@ def most_rank(k: int) -> int:
     return (2 * k + SPARE) * 2 // 3
 
 
-def _projection(pilot: Pilot, center: Floats, factor: Floats, step: int) -> Projection:
+def _projection(pilot: Pilot, given: Given, step: int) -> Projection:
     features, p = pilot.axes.shape
     error = 4 * principal.U + principal.lost(pilot.axes)
     bounds = bounds_of(p + 1, np.float32, PRODUCTS)
     stretch = principal.stretch(features)
-    return Projection(pilot.axes, center, factor, error, stretch, bounds, pilot.rank, step)
+    return Projection(
+        pilot.axes, given.center, given.factor, error, stretch, bounds, pilot.rank, step
+    )
 
 
 def update_projected(lists: Lists, x: Block, y: Block, space: Space, seen: Projection) -> Ints:
