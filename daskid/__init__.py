@@ -43,7 +43,7 @@ from daskid.recipes.transfer import cut_advice, last_layer
 from daskid.variables import SchemaError
 
 if TYPE_CHECKING:
-    from daskid import datasets
+    from daskid import datasets, plot
     from daskid.cluster import connect
     from daskid.io.export import (
         discrete_trajectories,
@@ -109,6 +109,7 @@ __all__ = [
     "peaks",
     "persistence",
     "plan",
+    "plot",
     "pmf",
     "principal_components",
     "reactive_paths",
@@ -143,8 +144,8 @@ LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "datasets":
-        return import_module("daskid.datasets")
+    if name in ("datasets", "plot"):
+        return import_module(f"daskid.{name}")
     if name in LATER:
         return getattr(import_module(LATER[name]), name)
     raise AttributeError(f"module 'daskid' has no attribute {name!r}")

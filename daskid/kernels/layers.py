@@ -69,7 +69,8 @@ def events(linked: Array) -> Events:
 def match(table: Array) -> Floats:
     """Return how far some peak is each class: (classes,), 1 if it is the class.
 
-    The largest Jaccard index of the class with a peak, above that with all samples in one.
+    The largest Jaccard index of the class with a peak, above that with all samples in one; 0 for
+    a class without samples, as resampling makes them.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ def match(table: Array) -> Floats:
         (classes, peaks) of :func:`shared`.
     """
     own, size = table.sum(axis=1), table.sum(axis=0)
-    index = np.max(table / (own[:, np.newaxis] + size - table), axis=1)
+    either = own[:, np.newaxis] + size - table
+    index = np.max(table / np.where(either > 0, either, 1), axis=1)
     alone = own / table.sum()
     return np.asarray((index - alone) / np.maximum(1 - alone, 1e-12))
 

@@ -1,6 +1,7 @@
 """What all pictures share: colors, an empty axes, text from the data made safe to draw."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -22,10 +23,19 @@ SIZE = (4.4, 3.6)  # inches: one column of a paper, or a telephone held upright
 FONT = 10.0  # points
 
 
+class Picture(Figure):
+    """A figure that a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        file = BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def axes(ax: Axes | None) -> Axes:
     """Return ``ax``, or the axes of a new figure that no global state knows."""
     if ax is None:
-        ax = Figure(figsize=SIZE, layout="constrained").add_subplot()
+        ax = Picture(figsize=SIZE, layout="constrained").add_subplot()
     ax.tick_params(labelsize=FONT - 1)
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -42,6 +42,13 @@ def notebook(monkeypatch):
         yield shown
 
 
+@pytest.mark.parametrize("word", ["none", None])  # dask reads none in the environment as None
+def test_progress__none_is_silent(word, capsys):
+    with dask.config.set({"daskid.progress": word}), faces.progress("knn", 10, "rows") as advance:
+        advance(10)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_notebook__changes_one_output_and_leaves_one_line(clock, notebook):
     with faces.progress("knn", 1000, "pairs") as advance:
         for _ in range(4):

@@ -92,6 +92,11 @@ def test_tables__equal_counting(pairs):
         assert match == pytest.approx((index - alone) / max(1 - alone, 1e-12))
 
 
+def test_match__of_a_class_without_samples_is_none():
+    table = np.array([[4.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+    np.testing.assert_allclose(kernels.match(table), [1, 0, 1])
+
+
 def test_nucleation__depth_is_where_the_class_is_half_its_own_peak():
     half = np.where(CLASS == 3, 3, 0)
     out = genealogy(tree_of(np.zeros(N), half, CLASS, depths=[0, 0.5, 1]), labels="true_label")

@@ -213,6 +213,47 @@ def test_batches__dicts_with_ids_and_text(tmp_path, samples):
     assert "true_label" not in layers["out"].coords
 
 
+class Words(nn.Module):
+    """Tokens of one-hot rows, and what it says of them in a tuple, as transformers do."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.mix = nn.Embedding(7, 5), nn.Linear(5, 5)
+        self.block = Pair()
+
+    def forward(self, input_ids, attention_mask):
+        return self.block(self.mix(self.embed(input_ids)))
+
+
+def sentences(pad, size=6):
+    rng = np.random.default_rng(0)
+    for length in (2, 4, 3):
+        tokens = torch.from_numpy(rng.integers(7, size=(size, length)))
+        mask = torch.from_numpy((np.arange(length) < rng.integers(1, length + 1, (size, 1))) * 1)
+        more = nn.functional.pad
+        yield {"input_ids": more(tokens, (0, pad), value=3), "attention_mask": more(mask, (0, pad))}
+
+
+def test_reduce__means_leave_out_padding(tmp_path):
+    model = Words()
+    a, b = (
+        layers_of(record(model, list(sentences(pad)), tmp_path / f"{pad}.zarr", reduce="mean"))
+        for pad in (0, 5)
+    )
+    assert list(a) == ["embed", "mix", "block"]
+    for name in a:
+        np.testing.assert_allclose(a[name].rows, b[name].rows, rtol=1e-5, atol=1e-6)
+    first = next(sentences(0))
+    with torch.no_grad():
+        own = model.embed(first["input_ids"])[0, first["attention_mask"][0] == 1].mean(dim=0)
+    np.testing.assert_allclose(a["embed"].rows[0], own, rtol=1e-5, atol=1e-6)
+
+
+def test_record__refuses_batches_of_other_lengths(tmp_path):
+    with pytest.raises(ValueError, match="expected 10 features of 'embed' in every batch, got 20"):
+        record(Words(), list(sentences(0)), tmp_path / "a.zarr")
+
+
 @pytest.mark.parametrize(
     ("given", "match"),
     [

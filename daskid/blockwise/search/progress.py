@@ -26,7 +26,7 @@ def progress(label: str, total: int, unit: str) -> Iterator[Callable[[int], None
     face = dask.config.get("daskid.progress", "auto")
     if face == "auto":
         face = "text" if sys.stderr.isatty() else "notebook" if _in_notebook() else "json"
-    if face == "none":
+    if face in ("none", None):  # None is what dask makes of the word in an environment variable
         yield lambda _: None
     else:
         faces = {"text": _bar, "notebook": _notebook}

@@ -61,9 +61,10 @@ def record(
         in evaluation (dropout, flatten).
     reduce
         None keeps all numbers that a layer gives a sample, in a row. ``"mean"`` averages over
-        tokens (b, tokens, features) or pixels (b, channels, ...). A function takes the name of
-        the layer, its tensor, and the batch (with ``positional`` and ``named`` inputs, such as
-        an attention mask) and returns a tensor with samples first.
+        tokens (b, tokens, features) or pixels (b, channels, ...); padding is left out where
+        batches have an ``attention_mask``. A function takes the name of the layer, its tensor,
+        and the batch (with ``positional`` and ``named`` inputs) and returns a tensor with samples
+        first.
     dtype
         float32, or float16 for half of the room; values beyond it are refused.
     overwrite

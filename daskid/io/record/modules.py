@@ -14,6 +14,8 @@ INPUT = "input"
 PASSING = ("Dropout", "Identity", "Flatten", "Unflatten")
 """Modules that leave a representation as it is, recorded only by name."""
 LABELS, IDS = ("labels", "label"), ("sample_id", "id")
+MASK = "attention_mask"
+"""Keyword of models of text: (b, tokens), 1 for a token, 0 for padding."""
 Reduce = Callable[[str, Any, Any], Any]
 
 
@@ -233,7 +235,7 @@ def rows_of(
     if callable(reduce):
         x = reduce(name, x, batch)
     elif reduce == "mean" and x.ndim > 2:
-        x = x.mean(dim=1) if x.ndim == 3 else x.flatten(2).mean(dim=2)
+        x = _mean(x, batch)
     if x.ndim < 1 or x.shape[0] != b:
         raise ValueError(
             f"layers: expected {b} samples along the first axis of {name!r}, got the shape "
@@ -249,6 +251,17 @@ def rows_of(
             f"(the largest is {largest:g}): take float32, or mend the model"
         )
     return rows
+
+
+def _mean(x: Any, batch: Batch | None) -> Any:
+    """Return means over tokens that are no padding, or over pixels."""
+    if x.ndim > 3:
+        return x.flatten(2).mean(dim=2)
+    mask = batch.named.get(MASK) if batch is not None else None
+    if mask is None or tuple(mask.shape) != tuple(x.shape[:2]):
+        return x.mean(dim=1)
+    weight = mask.to(x.device, x.dtype)[..., None]
+    return (x * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
 
 
 def predicted(output: Any, b: int) -> Array | None:

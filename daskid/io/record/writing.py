@@ -111,14 +111,29 @@ class Writing:
         return np.asarray(self.arrays[INPUT_HASH][start : min(stop, self.done)])
 
     def add(self, batch: Recorded) -> None:
-        """Take the rows of a batch; write all chunks that they fill."""
+        """Take the rows of a batch; write all chunks that they fill.
+
+        Raises
+        ------
+        ValueError
+            If a layer has other features than in the first batch.
+        """
         for name, x in batch.layers.items():
+            self._check_features(name, x.shape[1])
             self.waiting[f"{name}/{v.rows.name}"].append(x)
         for name, x in batch.beside.items():
             self.waiting[name].append(x)
         self.held += len(batch.beside[INPUT_HASH])
         while self.held >= self.rows:
             self._write(self.rows)
+
+    def _check_features(self, name: str, features: int) -> None:
+        expected = self.arrays[f"{name}/{v.rows.name}"].shape[1]
+        if features != expected:
+            raise ValueError(
+                f"layers: expected {expected} features of {name!r} in every batch, got {features}: "
+                "give a reduce, such as 'mean' over tokens, or pad all batches to one length"
+            )
 
     def finish(self) -> None:
         """Write what is left, and enter the recording as complete."""
