@@ -5,19 +5,21 @@ from importlib.resources import files
 
 import xarray as xr
 
-from daskid.page import figures, relief, topography
+from daskid.page import explore, figures, relief, topography
 from daskid.page.facts import gather
 from daskid.page.sections import all_sections
 from daskid.page.text import escape, foreign, one_line
 
-# what the page may load: nothing but the images and the style that it holds
+# what the page may load: nothing but the images, the style and the scripts that it holds
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page(ds: xr.Dataset) -> str:
+def page(ds: xr.Dataset, *, interactive: bool) -> str:
     """Return the whole page; *computes*."""
     rooms = (figures, topography, relief) if isinstance(ds, xr.Dataset) else ()
     drawn = {name: points for room in rooms for name, points in room.describe(ds).items()}
+    if interactive and rooms:
+        drawn["explore"] = explore.describe(ds)
     facts = gather(ds, drawn)
     links, sections = all_sections(facts)
     anyone = "layers" if "layer" in ds.dims else "a run"
@@ -28,7 +30,7 @@ def page(ds: xr.Dataset) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}{explore.policy(facts)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>daskid: {escape(one_line(title, 80))}</title>
@@ -46,6 +48,7 @@ def page(ds: xr.Dataset) -> str:
 {sections}
 </main>
 <footer><p>Made by daskid. What it says of the data is computed from the run.</p></footer>
+{explore.scripts(facts)}
 </body>
 </html>
 """

@@ -64,7 +64,8 @@ def projection(facts: Facts) -> str:
     alt = f"{_plane(points)} {plot.rows.said(points)}."
     caption = f"{alt} {_turns(points)}".strip()
     drawings = twice(lambda dark: plot.rows.draw_projection(points, dark=dark), "rows", alt)
-    return figure(drawings, caption)
+    kind = "" if points["features"] == 1 else "plane"
+    return figure(drawings, caption, kind)
 
 
 def twice(draw: Callable[[bool], Axes], name: str, alt: str) -> str:
@@ -167,9 +168,13 @@ def dimension_blocks(facts: Facts) -> str:
     return figure(svg(plot.dimension.dimension_blocks(facts.values), "blocks", alt + "."), caption)
 
 
-def figure(drawing: str, caption: str) -> str:
-    """Return a figure with its caption; ``caption`` is plain text."""
-    return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
+def figure(drawing: str, caption: str, kind: str = "") -> str:
+    """Return a figure with its caption; ``caption`` is plain text.
+
+    ``kind`` names the interactive figure that takes its place on a screen: plane, tree, matrix.
+    """
+    start = f'<figure class="of-{kind}">' if kind else "<figure>"
+    return f"{start}{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def svg(ax: Axes, name: str, alt: str) -> str:

@@ -26,7 +26,13 @@ def _class(kind: str) -> str:
 def section(name: str, title: str, body: str) -> str:
     """Return a section with its heading."""
     heading = f'<h2 id="{name}-h">{title}</h2>'
-    return f'<section id="{name}" aria-labelledby="{name}-h">{heading}{body}</section>'
+    named = f'id="{name}" aria-labelledby="{name}-h"'
+    return f"<section {named}{scripted(name)}>{heading}{body}</section>"
+
+
+def scripted(name: str) -> str:
+    """Return the class of what is seen only where scripts run: a section, the link to it."""
+    return _class("scripted") if name == "explore" else ""
 
 
 def bullets(lines: Iterable[str], kind: str = "") -> str:

@@ -67,7 +67,8 @@ def disconnectivity(facts: Facts) -> str:
     if of_states(facts) and facts.values.sizes["peak"] <= FEW:
         alt += f" {_climbs(facts)}"
     caption = f"{alt} Bars: one standard error of the density there. Dots grow with probability."
-    return figure(svg(pictures.disconnectivity(_tables(facts)), "disconnectivity", alt), caption)
+    drawn = svg(pictures.disconnectivity(small_tables(facts)), "disconnectivity", alt)
+    return figure(drawn, caption, "tree")
 
 
 def _climbs(facts: Facts) -> str:
@@ -81,7 +82,7 @@ def _climbs(facts: Facts) -> str:
     return f"Climbs: {'; '.join(said)}." if said else ""
 
 
-def _tables(facts: Facts) -> xr.Dataset:
+def small_tables(facts: Facts) -> xr.Dataset:
     """Return the small tables, and what says of what energies and periods are."""
     names = (v.period.name, v.free_energy.name, v.rows.name, "name", v.weight.name)
     more = {n: facts.ds[n] for n in names if n in facts.ds.variables and n not in facts.values}
@@ -127,7 +128,7 @@ def pmf(facts: Facts) -> str:
         "It averages over all other features, so that it is not the free energy at a sample: "
         "barriers along a feature are lower than those of the landscape, or absent. "
     ) * others + (one_line(facts.values[v.pmf_error.name].attrs.get("covers", ""), 600))
-    tables = _tables(facts)
+    tables = small_tables(facts)
     return _twice(lambda dark: pictures.pmf(tables, dark=dark), "pmf", alt, more)
 
 
@@ -135,7 +136,7 @@ def barriers(facts: Facts) -> str:
     """Return the matrices of barriers, of more than two states, or nothing."""
     if not of_states(facts) or facts.values.sizes["peak"] < 3:
         return ""
-    tables, drawn = _tables(facts), []
+    tables, drawn = small_tables(facts), []
     _, units = energy_scale(facts.ds)
     for kind, words in (
         ("minimax", "on the best path, which may lead through other states"),
@@ -160,7 +161,7 @@ def network(facts: Facts) -> str:
     if not counted(facts):
         return ""
     p, units = facts.values.sizes["peak"], time_units(facts)
-    tables = _tables(facts)
+    tables = small_tables(facts)
     if p <= FEW:
         said = (
             f"{a} to {b} {times(facts, v.mean_first_passage_time, a, b)}"
@@ -256,7 +257,7 @@ def tubes(facts: Facts) -> str:
         return ""
     alt = "Mean reactive paths in both directions, and the minimax path."
     more = "Ellipses: standard deviation of the frames; crosses: standard error of their mean."
-    ds = _tables(facts).assign(held)
+    ds = small_tables(facts).assign(held)
     return figure(svg(plot.landscape.tubes(ds), "tubes", alt), f"{alt} {more}")
 
 

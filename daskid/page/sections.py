@@ -8,6 +8,7 @@ import xarray as xr
 from daskid import variables as v
 from daskid.page import density as densities
 from daskid.page import (
+    explore,
     figures,
     irreversibility,
     landscape,
@@ -19,7 +20,7 @@ from daskid.page import (
 )
 from daskid.page import peaks as topology
 from daskid.page.facts import Facts, parameters, samples
-from daskid.page.markup import bullets, section, table
+from daskid.page.markup import bullets, scripted, section, table
 from daskid.page.notes import notes
 from daskid.page.numbers import aligned, count, exact, number, period, size
 from daskid.page.results import Result, barriers, method, results
@@ -228,6 +229,7 @@ def origin(facts: Facts) -> str:
 
 SECTIONS: dict[str, tuple[str, Callable[[Facts], str]]] = {
     "summary": ("Summary", summary),
+    "explore": ("Explore", explore.body),
     "data": ("Data", data),
     "layers": ("Layers", layers.body),
     "dimension": ("Dimension", dimension),
@@ -243,5 +245,7 @@ def all_sections(facts: Facts) -> tuple[str, str]:
     """Return the navigation and the sections that have something to say."""
     bodies = {name: (title, body(facts)) for name, (title, body) in SECTIONS.items()}
     present = {name: (title, html) for name, (title, html) in bodies.items() if html}
-    links = "".join(f'<li><a href="#{n}">{title}</a></li>' for n, (title, _) in present.items())
+    links = "".join(
+        f'<li{scripted(n)}><a href="#{n}">{title}</a></li>' for n, (title, _) in present.items()
+    )
     return links, "".join(section(n, title, html) for n, (title, html) in present.items())

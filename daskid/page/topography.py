@@ -132,7 +132,7 @@ def matrix(facts: Facts) -> str:
         + "</div>"
         for scheme in ("light", "dark")
     )
-    return figure(drawings, alt)
+    return figure(drawings, alt, "matrix")
 
 
 def _matrix(points: dict[str, Any], chosen: Ints, *, dark: bool) -> Axes:
@@ -185,7 +185,7 @@ def basins(facts: Facts) -> str:
         alt += f" Of {total:,} peaks {named} of the densest are numbered"
         marked = len(points["peaks"])
         alt += ", the others are dots." if marked == total else f", the {marked} densest marked."
-    return figure(svg(peaks.draw_basins(points), "basins", alt), alt)
+    return figure(svg(peaks.draw_basins(points), "basins", alt), alt, "plane")
 
 
 def surviving(facts: Facts) -> str:

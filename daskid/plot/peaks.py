@@ -274,7 +274,7 @@ def draw_basins(points: dict[str, Any], ax: Axes | None = None) -> Axes:
     for here, alpha in ((halo, 0.2), (~halo, 0.7)):
         x, y = plane[here].T
         ax.scatter(x, y, c=color[here], s=5, alpha=alpha, linewidths=0, rasterized=True)
-    named = _apart(tops, drawn.span)
+    named = apart(tops, drawn.span)
     for peak, at in enumerate(tops):
         face = COLORS[peak % len(COLORS)]
         if peak not in named:
@@ -297,10 +297,10 @@ def numbered(points: dict[str, Any]) -> list[int]:
     """Return the peaks that :func:`draw_basins` numbers."""
     both = np.vstack([points["rows"], points["peaks"]]).astype(np.float64)
     drawn = flat(both, points)
-    return _apart(drawn.plane[len(points["rows"]) :], drawn.span)
+    return apart(drawn.plane[len(points["rows"]) :], drawn.span)
 
 
-def _apart(tops: Floats, span: list[tuple[float, float]]) -> list[int]:
+def apart(tops: Floats, span: list[tuple[float, float]]) -> list[int]:
     """Return the densest peaks whose numbers do not hide each other, at most 12."""
     width = np.array([high - low for low, high in span])
     kept: list[int] = []

@@ -87,7 +87,7 @@ def projection_points(ds: xr.Dataset, features: tuple[int, int] | None = None) -
     few = MAX_ROWS
     if of_axes["components"]:
         few = max(MIN_ROWS, MAX_VALUES // max(total, 1))
-    sampled = rows[_sample(n, min(n, MAX_ROWS, few))]
+    sampled = rows[some(n, min(n, MAX_ROWS, few))]
     return of_axes | {"rows": sampled if columns.size == total else sampled[:, columns]}
 
 
@@ -121,7 +121,7 @@ def _checked(features: tuple[int, int], total: int) -> Ints:
     return columns
 
 
-def _sample(n: int, size: int) -> Array:
+def some(n: int, size: int) -> Array:
     """Return ``size`` of n positions, sorted; random, for a stride may beat with a cycle."""
     if size >= n:
         return np.arange(n)
@@ -186,7 +186,7 @@ def flat(rows: Floats, points: dict[str, Any]) -> Flat:
     """
     period = points["period"]
     if points["components"]:
-        plane, share = components(_metric_space(rows, period, points["weight"]))
+        plane, share = components(metric_space(rows, period, points["weight"]))
         texts = [f"principal component {i + 1}, {s:.0%} of variance" for i, s in enumerate(share)]
         period = np.zeros(2)
     else:
@@ -211,7 +211,7 @@ def said(points: dict[str, Any]) -> str:
     return rows + (f"; {points['features']:,} features" if points["components"] else "")
 
 
-def _metric_space(rows: Floats, period: Floats, weight: Floats) -> Floats:
+def metric_space(rows: Floats, period: Floats, weight: Floats) -> Floats:
     """Return coordinates in which near distances are those of the metric."""
     scaled = rows * np.sqrt(weight)
     loops = period > 0
@@ -224,35 +224,52 @@ def _metric_space(rows: Floats, period: Floats, weight: Floats) -> Floats:
 
 
 def components(x: Floats) -> tuple[Floats, Floats]:
-    """Return the first two principal components (n, 2), and their shares of the variance.
+    """Return the first two principal components (n, 2), and their shares of the variance."""
+    center, axes_, share = principal_axes(x)
+    return (x - center) @ axes_, share
 
-    From the smaller of the two Gram matrices; the largest entry of each axis is positive.
+
+def principal_axes(x: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the mean (d,), the first two principal axes (d, 2), their shares of the variance.
+
+    From the smaller of the two Gram matrices; the largest component on each axis is positive.
     """
-    x = x - x.mean(axis=0) if len(x) else x
     n, d = x.shape
+    center = x.mean(axis=0) if n else np.zeros(d)
     if min(n, d) < 2:
-        return np.zeros((n, 2)), np.zeros(2)
+        return center, np.zeros((d, 2)), np.zeros(2)
+    x = x - center
     gram = x.T @ x if d <= n else x @ x.T
     size = gram.shape[0]
     value, vector = scipy.linalg.eigh(gram, subset_by_index=[size - 2, size - 1])
     value, vector = np.maximum(value[::-1], 0), vector[:, ::-1]
-    plane = x @ vector if d <= n else vector * np.sqrt(value)
+    if d > n:  # from the left singular vectors to the right ones
+        vector = x.T @ (vector / np.sqrt(np.where(value > 0, value, np.inf)))
+    plane = x @ vector
     peak = plane[np.abs(plane).argmax(axis=0), [0, 1]]
     total = np.trace(gram)
-    return plane * np.where(peak < 0, -1, 1), value / total if total > 0 else np.zeros(2)
+    share = value / total if total > 0 else np.zeros(2)
+    return center, vector * np.where(peak < 0, -1, 1), share
 
 
 def _wrapped(x: Floats, period: float) -> Floats:
     """Put a periodic feature on [0, P) if it never was negative, else on [-P/2, P/2)."""
-    if period <= 0:
-        return x
-    start = 0.0 if x.size and x.min() >= 0 else -period / 2
-    return np.asarray((x - start) % period + start)
+    return wrapped(x, period, start_of(x, period))
+
+
+def wrapped(x: Floats, period: float, start: float) -> Floats:
+    """Put a periodic feature on one period from ``start`` on; leave others."""
+    return np.asarray((x - start) % period + start) if period > 0 else x
+
+
+def start_of(x: Floats, period: float) -> float:
+    """Return where one period of a feature is drawn from: 0 if it never is negative, or -P/2."""
+    return 0.0 if x.size and x.min() >= 0 else -period / 2
 
 
 def _span(x: Floats, period: float) -> tuple[float, float]:
     if period > 0:
-        start = 0.0 if x.size and x.min() >= 0 else -period / 2
+        start = start_of(x, period)
         return start, start + period
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 1.0)
     margin = 0.02 * (high - low) or 0.5

@@ -43,7 +43,7 @@ def path(request, tmp_path_factory, states_run, replicates):
         names = np.array([text, "\u05e9\u05dc\u05d5\u05dd"], object)
         ds = ds.assign_coords(name=("feature", names))
         ds["neighbor_distance"].attrs |= {"method": text, "fingerprint": text}
-    return report(ds, tmp_path_factory.mktemp(request.param) / "page.html")
+    return report(ds, tmp_path_factory.mktemp(request.param) / "page.html", interactive=False)
 
 
 @pytest.fixture(

@@ -104,7 +104,7 @@ def test_table__has_the_dimension_with_where_it_comes_from(peaks_run):
 
 
 def page(ds, tmp_path):
-    return report(ds, tmp_path / "page.html").read_text(encoding="utf-8")
+    return report(ds, tmp_path / "page.html", interactive=False).read_text(encoding="utf-8")
 
 
 def test_report__section_says_what_densities_were_made_with(peaks_run, tmp_path):

@@ -158,7 +158,7 @@ def test_table__has_every_window_and_block_size():
 
 
 def test_report__shows_both_dimensions_in_words_a_table_and_a_figure(tmp_path):
-    text = report(frames(), tmp_path / "page.html").read_text(encoding="utf-8")
+    text = report(frames(), tmp_path / "page.html", interactive=False).read_text(encoding="utf-8")
     assert "With neighbors in time TwoNN of 256 frames reads 20.50 ± 0.40" in text
     assert "TwoNN of two passages, window = 8</th>" in text
     assert (
@@ -166,7 +166,9 @@ def test_report__shows_both_dimensions_in_words_a_table_and_a_figure(tmp_path):
         '10.6 at 8 frames; 10.6 at 16 frames."'
     ) in text
     assert "Diamond: plain TwoNN" in text
-    text = report(frames(exclude=7), tmp_path / "page.html").read_text(encoding="utf-8")
+    text = report(frames(exclude=7), tmp_path / "page.html", interactive=False).read_text(
+        encoding="utf-8"
+    )
     assert "Intrinsic dimension against the window" in text
     assert "Diamond" not in text
 
@@ -176,13 +178,15 @@ def test_report__shows_the_blocks(tmp_path):
     values["id_blocks_spread"] = [np.nan, 0.2, 0.1]
     ds = made_run.run(**{name: ("block_size", x) for name, x in values.items()})
     ds = ds.assign_coords(block_size=[4000, 2000, 1000])
-    text = report(ds, tmp_path / "page.html").read_text(encoding="utf-8")
+    text = report(ds, tmp_path / "page.html", interactive=False).read_text(encoding="utf-8")
     assert (
         'aria-label="Intrinsic dimension against the number of samples in a block: '
         '3.10 for 4,000; 2.50 for 2,000; 2.20 for 1,000."'
     ) in text
     assert "TwoNN, blocks of 4,000</th>" in text
-    text = report(ds.isel(block_size=[0]), tmp_path / "page.html").read_text(encoding="utf-8")
+    text = report(ds.isel(block_size=[0]), tmp_path / "page.html", interactive=False).read_text(
+        encoding="utf-8"
+    )
     assert "number of samples in a block" not in text
 
 
@@ -193,7 +197,7 @@ def test_report__commands_do_not_print_long_coordinates(tmp_path):
         {"period": ("feature", np.arange(n) * 1.5), "weight": ("feature", np.full(n, 2.0))},
         {"source": "/data/x.zarr"},
     )
-    text = report(long, tmp_path / "page.html").read_text(encoding="utf-8")
+    text = report(long, tmp_path / "page.html", interactive=False).read_text(encoding="utf-8")
     (command,) = [line for line in text.splitlines() if "daskid open" in line]
     command = command[command.index("daskid open") :].replace("&quot;", '"').replace("&#x27;", "'")
     assert "58.5" not in command

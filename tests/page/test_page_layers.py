@@ -19,7 +19,7 @@ def ds():
 @pytest.fixture(scope="module")
 def page(ds, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
-    return daskid.report(ds, path).read_text()
+    return daskid.report(ds, path, interactive=False).read_text()
 
 
 def test_summary__says_where_the_dimension_is_largest(ds):
@@ -68,7 +68,7 @@ def test_page__says_the_command_that_makes_it_again(ds):
 def test_page__without_labels_or_peaks(ds, tmp_path):
     gone = ("lineage", "layer_", "nucleation", "profile_label", "profile_to", "profile_from")
     less = ds.drop_vars([n for n in ds.data_vars if str(n).startswith(gone)])
-    text = daskid.report(less, tmp_path / "page.html").read_text()
+    text = daskid.report(less, tmp_path / "page.html", interactive=False).read_text()
     assert text.count("<figure>") == 3
     assert "overlap with labels" not in text
     assert "Depth at which" not in text
@@ -77,4 +77,7 @@ def test_page__without_labels_or_peaks(ds, tmp_path):
 def test_page__a_run_has_no_such_section(tmp_path):
     x = np.random.default_rng(0).random((50, 2))
     ds = xr.Dataset({"rows": (("sample", "feature"), x)})
-    assert 'href="#layers"' not in daskid.report(ds, tmp_path / "page.html").read_text()
+    assert (
+        'href="#layers"'
+        not in daskid.report(ds, tmp_path / "page.html", interactive=False).read_text()
+    )

@@ -22,7 +22,7 @@ def silent(ds, word):
 
 
 def page(ds, tmp_path):
-    text = report(ds, tmp_path / "page.html").read_text(encoding="utf-8")
+    text = report(ds, tmp_path / "page.html", interactive=False).read_text(encoding="utf-8")
     if 'id="peaks"' not in text:
         return ""
     return text[text.index('<section id="peaks"') : text.index('<section id="provenance"')]
@@ -287,7 +287,7 @@ def test_report__repeats_no_markup_from_the_run(peaks_run, replicates, tmp_path)
         ds[name].attrs |= {"source": bad, "covers": bad, "share_beyond_half_period": bad}
     ds["log_density"].attrs["parameters"] = f'{{"method": "knn", "k": "{bad}"}}'
     ds["peak_z"].attrs["parameters"] = "not json"
-    text = report(ds, tmp_path / "page.html").read_text(encoding="utf-8")
+    text = report(ds, tmp_path / "page.html", interactive=False).read_text(encoding="utf-8")
     assert "<script" not in text
     assert "z = 1.65 (the default value)" in said(ds, "density peaks")
 

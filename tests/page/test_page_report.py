@@ -60,7 +60,9 @@ class Page(HTMLParser):
 @pytest.fixture
 def page(tmp_path):
     def make(ds):
-        return Page(report(ds, tmp_path / "page.html").read_text(encoding="utf-8"))
+        return Page(
+            report(ds, tmp_path / "page.html", interactive=False).read_text(encoding="utf-8")
+        )
 
     return make
 
@@ -81,7 +83,7 @@ def hostile():
 @pytest.fixture(scope="module", params=["whole", "hostile"])
 def any_page(request, tmp_path_factory):
     ds = made_run.run(3000) if request.param == "whole" else hostile()
-    out = report(ds, tmp_path_factory.mktemp("page") / "page.html")
+    out = report(ds, tmp_path_factory.mktemp("page") / "page.html", interactive=False)
     return Page(out.read_text(encoding="utf-8"))
 
 
@@ -279,7 +281,7 @@ def test_report__leaves_the_run_as_it_is(page):
 def test_report__stays_small_when_the_run_is_large(tmp_path):
     n = 200_000
     ds = made_run.run(n)
-    assert report(ds, tmp_path / "large.html").stat().st_size < 1_000_000
+    assert report(ds, tmp_path / "large.html", interactive=False).stat().st_size < 1_000_000
 
 
 def test_report__replaces_a_page_and_returns_its_path(tmp_path):
@@ -294,12 +296,12 @@ def test_report__refuses_where_it_cannot_write(tmp_path):
     with pytest.raises(ValueError, match="out: expected a file, got the folder"):
         report(made_run.run(), tmp_path)
     with pytest.raises(ValueError, match="out: expected an existing folder, got"):
-        report(made_run.run(), tmp_path / "none" / "page.html")
+        report(made_run.run(), tmp_path / "none" / "page.html", interactive=False)
 
 
 def test_report__refuses_what_is_no_run(tmp_path):
     with pytest.raises(SchemaError, match=r"ds: expected an xarray\.Dataset, got dict"):
-        report({}, tmp_path / "page.html")
+        report({}, tmp_path / "page.html", interactive=False)
     with pytest.raises(SchemaError, match="ds: expected 'rows' or a result"):
-        report(xr.Dataset(), tmp_path / "page.html")
+        report(xr.Dataset(), tmp_path / "page.html", interactive=False)
     assert list(tmp_path.iterdir()) == []

@@ -36,6 +36,14 @@ class Levels(NamedTuple):
     spread: Floats
 
 
+class Branch(NamedTuple):
+    """Two states or groups of them, joined: a line of four points, and the number of the saddle."""
+
+    x: list[float]
+    y: list[float]
+    saddle: int
+
+
 def disconnectivity(ds: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Draw the disconnectivity graph [1]_: states, and the free energies at which they join.
 
@@ -87,12 +95,9 @@ def disconnectivity(ds: xr.Dataset, ax: Axes | None = None) -> Axes:
     """
     ax = axes(ax)
     found, share = levels(ds), shares(ds)
-    joined, at = joins(found)
-    shown, order = largest(share), leaves(joined, share.size)
-    order = order[np.isin(order, shown)]
-    place = np.full(share.size, np.nan)
-    place[order] = np.arange(order.size)
-    _draw_joins(ax, found, place, joined, at)
+    shown = largest(share)
+    place, order, joined = branches(found, shown)
+    _draw_branches(ax, found, joined)
     ax.errorbar(place[shown], found.bottom[shown], found.error[shown], color=BLUE,
                 linestyle="none", elinewidth=1, capsize=2)  # fmt: skip
     size = SMALLEST + (LARGEST - SMALLEST) * np.sqrt(share / share.max(initial=1e-300))
@@ -165,20 +170,37 @@ def largest(share: Floats, most: int = MAX_STATES) -> Ints:
     return np.sort(np.argsort(-share, kind="stable")[:most])
 
 
-def _draw_joins(ax: Axes, found: Levels, place: Floats, joined: Ints, at: Ints) -> None:
-    """Draw the branches of the states that have a place; others count as if they were not."""
-    x, foot = place.copy(), found.bottom.copy()
+def branches(found: Levels, shown: Ints) -> tuple[Floats, Ints, list[Branch]]:
+    """Return the graph of some states; the others count as if they were not.
+
+    Returns
+    -------
+    The places of states from left to right, (p,), NaN for those not shown; the shown ones in
+    that order; and what joins them, from the lowest saddle on.
+    """
+    joined, at = joins(found)
+    order = leaves(joined, found.bottom.size)
+    order = order[np.isin(order, shown)]
+    place = np.full(found.bottom.size, np.nan)
+    place[order] = np.arange(order.size)
+    x, foot, drawn = place.copy(), found.bottom.copy(), []
     for (a, b), s in zip(joined.tolist(), at.tolist(), strict=True):
         if np.isnan(x[a]) or np.isnan(x[b]):
             if np.isnan(x[a]):
                 x[a], foot[a] = x[b], foot[b]
             continue
-        level = found.level[s]
-        ax.plot([x[a], x[a], x[b], x[b]], [foot[a], level, level, foot[b]], "-", color=INK,
-                linewidth=1.2)  # fmt: skip
+        level = float(found.level[s])
+        ends = [float(x[a]), float(x[a]), float(x[b]), float(x[b])]
+        drawn.append(Branch(ends, [float(foot[a]), level, level, float(foot[b])], s))
         x[a], foot[a] = 0.5 * (x[a] + x[b]), level
-        ax.errorbar(x[a], level, found.spread[s], color=GRAY, linestyle="none", elinewidth=1,
-                    capsize=2)  # fmt: skip
+    return place, order, drawn
+
+
+def _draw_branches(ax: Axes, found: Levels, joined: list[Branch]) -> None:
+    for x, y, saddle in joined:
+        ax.plot(x, y, "-", color=INK, linewidth=1.2)
+        ax.errorbar(0.5 * (x[0] + x[-1]), y[1], found.spread[saddle], color=GRAY, linestyle="none",
+                    elinewidth=1, capsize=2)  # fmt: skip
 
 
 def _name_states(ax: Axes, order: Ints, share: Floats) -> None:
