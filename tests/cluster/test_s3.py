@@ -1,6 +1,8 @@
 """Source and run in a bucket, by HTTP: analyze is killed, goes on, and finds the same bits."""
 
 import os
+from contextlib import contextmanager
+from threading import Event, Lock
 
 import dask
 import numpy as np
@@ -15,14 +17,58 @@ from daskid.storage import leases, ledger, place, run
 SAMPLES, FEATURES = 12_000, 8
 
 
+class Gate:
+    """The application of a server that takes so many markers of tiles, then nothing more.
+
+    A job that is to be killed in the middle is then in the middle, however fast it is.
+    """
+
+    def __init__(self, app):
+        self.app, self.left, self.folder = app, None, ""
+        self.opened, self.lock = Event(), Lock()
+
+    @contextmanager
+    def shut_after(self, markers, folder):
+        self.left, self.folder = markers, folder
+        self.opened.clear()
+        try:
+            yield
+        finally:
+            self.left = None
+            self.opened.set()
+
+    def __call__(self, environ, start_response):
+        if environ["REQUEST_METHOD"] == "PUT" and self._is_shut(environ["PATH_INFO"]):
+            self.opened.wait()
+            start_response("503 Slow Down", [("Content-Length", "0")])
+            return [b""]
+        return self.app(environ, start_response)
+
+    def _is_shut(self, path):
+        with self.lock:
+            shut = self.left == 0
+            if self.left and path.endswith(".ok") and path.split("/")[-2] == self.folder:
+                self.left -= 1
+            return shut
+
+
 @pytest.fixture(scope="module")
-def bucket():
-    """A bucket of moto's server, reached as the environment says."""
+def gate():
+    """Give moto's server, its gate open."""
     server = pytest.importorskip("moto.server").ThreadedMotoServer(
         ip_address="127.0.0.1", port=0, verbose=False
     )
     server.start()
-    host, port = server.get_host_and_port()
+    server._server.app = gate = Gate(server._server.app)
+    gate.address = server.get_host_and_port()
+    yield gate
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket(gate):
+    """A bucket of moto's server, reached as the environment says."""
+    host, port = gate.address
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_REGION": "us-east-1",
@@ -36,7 +82,6 @@ def bucket():
         boto3.client("s3").create_bucket(Bucket="bucket")
         yield "s3://bucket"
     place.bucket_of.cache_clear()
-    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +103,14 @@ COMMANDS = {
 @pytest.mark.parametrize(
     "name", ["strips", *(pytest.param(name, marks=thorough) for name in ("tiles", "analyze"))]
 )
-def test_run_in_a_bucket__killed_and_resumed(bucket, rows, tmp_path, monkeypatch, name):
+def test_run_in_a_bucket__killed_and_resumed(bucket, gate, rows, tmp_path, monkeypatch, name):
     source, x = rows
     target, tries = f"{bucket}/{name}.zarr", {}
     if name != "analyze":
         daskid.save(daskid.open_rows(source), target)
     stage = "found" if name == "tiles" else ""
     command = [word.format(source=source, target=target) for word in COMMANDS[name]]
-    with started("daskid.cli", *command) as driver:
+    with gate.shut_after(2, stage or "knn"), started("daskid.cli", *command) as driver:
         wait_for_marks(target, 2, driver, stage)
         assert ledger.held(folder_of(target))
         driver.kill()
