@@ -80,17 +80,25 @@ def covariance(x: da.Array, center: da.Array, within: da.Array | None = None) ->
     inside = da.ones(n, dtype=bool) if within is None else within
     x = x.rechunk({0: block_rows(x.shape[1]), 1: TILE}, method="tasks")
     inside, center = inside.rechunk(x.chunks[0]), center.rechunk(TILE)
+    number = da.arange(x.numblocks[1], chunks=1)
+    given = (z for i in ("j", "k") for z in (x, f"i{i}", center, i, number, i))
     parts = da.blockwise(
-        _scatter, "ijk", x, "ij", center, "j", x, "ik", center, "k", inside, "i",
-        adjust_chunks={"i": 1}, align_arrays=False, dtype=np.float64,
-        meta=np.empty((0, 0, 0)),
+        _scatter, "ijk", *given, inside, "i", adjust_chunks={"i": 1}, align_arrays=False,
+        dtype=np.float64, meta=np.empty((0, 0, 0)),
     )  # fmt: skip
+    upper = parts.sum(axis=0, split_every=4)
     count = inside.sum() if within is not None else n
-    out: da.Array = parts.sum(axis=0, split_every=4) / (count - 1)
+    column = da.arange(x.shape[1], chunks=(x.chunks[1],))
+    out: da.Array = da.where(column[:, None] <= column, upper, upper.T) / (count - 1)
     return out
 
 
-def _scatter(x: Array, center: Floats, y: Array, other: Floats, inside: Array) -> Array:
+def _scatter(
+    x: Array, center: Floats, i: Ints, y: Array, other: Floats, j: Ints, inside: Array
+) -> Array:
+    """Return sums of products of features, nothing below the diagonal: they are those above."""
+    if i[0] > j[0]:
+        return np.zeros((1, x.shape[1], y.shape[1]))
     with one_thread():
         return kernels.scatter(x[inside], center, y[inside], other)[np.newaxis]
 

@@ -17,6 +17,7 @@ from daskid.cli.steps import (
     overwrite_option,
     parameter_helps,
     run_argument,
+    run_or_table,
 )
 from daskid.estimators.neighbors import append
 from daskid.estimators.neighbors import plan as plan_search
@@ -148,7 +149,7 @@ def _tell_job(stage: str, folder: str, job: dict[str, Any]) -> None:
 
 
 def _show(run: str) -> None:
-    tell(open_run(run))
+    tell(run_or_table(run))
 
 
 def tell(ds: xr.Dataset) -> None:
@@ -180,7 +181,7 @@ def tell(ds: xr.Dataset) -> None:
 
 
 def _report(run: str, out: str | None) -> None:
-    path = write_report(open_run(run), out or Path(run).with_suffix(".html"))
+    path = write_report(run_or_table(run), out or Path(run).with_suffix(".html"))
     click.echo(f"page: {path}")
 
 

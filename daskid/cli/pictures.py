@@ -7,8 +7,7 @@ import click
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from daskid.cli.steps import run_argument
-from daskid.io.store import open_run
+from daskid.cli.steps import run_argument, run_or_table
 from daskid.plot import PICTURES
 
 
@@ -26,7 +25,7 @@ def _plot(run: str, name: str, out: str, features: str | None, dpi: int, overwri
         )
     picture = PICTURES[name]
     given = {} if features is None else {"features": _pair(name, features)}
-    figure = cast(Figure, picture(open_run(run), **given).figure)
+    figure = cast(Figure, picture(run_or_table(run), **given).figure)
     figure.savefig(path, dpi=dpi, bbox_inches="tight")
     click.echo(f"plot: {name} of {run} written to {out}", err=True)
 
@@ -53,5 +52,7 @@ plot = click.Command(
         click.Option(["--overwrite"], is_flag=True, help="Replace what is there."),
     ],
     short_help="Draw one picture of a run.",
-    help="Draw one picture of a run. NAME is one of: " + ", ".join(PICTURES) + ".",
+    help="Draw one picture of a run, or of a folder of layers. NAME is one of: "
+    + ", ".join(PICTURES)
+    + ".",
 )

@@ -10,10 +10,16 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import click
 import xarray as xr
 
+from daskid.io.layers import is_folder, open_table
 from daskid.io.store import open_run, save
 
 RUN_KEYWORDS = ("store", "overwrite")
 """Keywords of a step that the command line gives itself: the run is its argument."""
+
+
+def run_or_table(store: str) -> xr.Dataset:
+    """Open a run, or the table of a folder of runs of layers."""
+    return open_table(store) if is_folder(store) else open_run(store)
 
 
 def command(name: str, step: Callable[..., xr.Dataset]) -> click.Command:

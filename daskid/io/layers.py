@@ -19,8 +19,8 @@ from daskid.storage import ledger, run
 from daskid.typing import Array
 
 DEPTH, SAMPLE_ID = "depth", "sample_id"
-LAYERS = "layers.json"
-"""What says, in a folder of runs, which they are and in which order."""
+LAYERS, TABLE = "layers.json", "profile.nc"
+"""What says, in a folder of runs, which they are and in which order; and the table over them."""
 Layers: TypeAlias = xr.DataTree | Mapping[str, Source] | str | Path
 
 
@@ -138,6 +138,43 @@ def run_of(store: str | Path, name: str) -> str:
     if name not in (names or ()):
         ledger.write(folder / LAYERS, json.dumps([*(names or ()), name], indent=1).encode())
     return str(target)
+
+
+def save_table(table: xr.Dataset, store: str | Path) -> None:
+    """Write what layers say side by side into their folder of runs: a file that xarray opens."""
+    coords = {name: _portable(x) for name, x in table.coords.items()}
+    content: Any = table.assign_coords(coords).to_netcdf(engine="scipy")
+    ledger.write(Path(store).absolute() / TABLE, bytes(content))
+
+
+def _portable(x: xr.DataArray) -> xr.DataArray:
+    """Return names as objects, and as such whole numbers of more bits than any netCDF has."""
+    if x.dtype.kind in "iu" and (np.abs(x.values.astype("f8")) >= 2**31).any():
+        return x.astype("T").astype(object)
+    return x.astype(object) if x.dtype.kind == "T" else x
+
+
+def open_table(store: str | Path) -> xr.Dataset:
+    """Open the table of a folder of runs that :func:`daskid.layer_profile` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or the profile was not finished.
+    """
+    path = Path(store) / TABLE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"store: expected a folder of layers with a finished profile, got {str(store)!r}, "
+            f"which has no {TABLE}: run daskid layers again, it goes on where it was"
+        )
+    with xr.open_dataset(path, engine="scipy") as table:
+        return table.load()
+
+
+def is_folder(store: str | Path) -> bool:
+    """Return whether a path is a folder of runs of layers."""
+    return (Path(store) / LAYERS).is_file()
 
 
 def check_together(layers: Mapping[str, xr.Dataset]) -> None:

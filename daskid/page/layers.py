@@ -136,6 +136,7 @@ def nucleation_table(facts: Facts) -> str:
 def drawings(facts: Facts) -> str:
     """Return the pictures of the layers."""
     from daskid.page.figures import figure, svg, twice  # imports matplotlib
+    from daskid.plot import comparison
     from daskid.plot import layers as pictures
 
     if not has(facts, v.profile_depth) and not has(facts, v.layer_peaks):
@@ -162,6 +163,11 @@ def drawings(facts: Facts) -> str:
         alt = "Information imbalance of each layer to the next, against that from the next to it."
         more = "Below the dotted line the next layer says more of a layer than it says of the next."
         drawn.append(figure(svg(pictures.imbalances(ds), "imbalances", alt), f"{alt} {more}"))
+    if has(facts, v.profile_imbalance, v.profile_imbalance_error):
+        alt = "Information imbalance from the layer of the row to that of the column."
+        drawn.append(figure(
+            twice(lambda dark: comparison.layer_matrix(ds, dark=dark), "imbalance", alt), alt
+        ))  # fmt: skip
     if has(facts, v.layer_peaks, v.lineage_members) and facts.values.sizes["lineage"]:
         alt = "Density peaks of the layers, as high as their share of the samples, and how they "
         alt += "come of each other: blue bands; samples that go elsewhere are gray."

@@ -47,5 +47,12 @@ PICTURES: dict[str, Callable[..., Axes]] = {
     "committor": landscape.committor,
     "tubes": landscape.tubes,
     "arrhenius": kramers.arrhenius,
+    "hunchback": layers.hunchback,
+    "overlaps": layers.overlaps,
+    "overlap_matrix": layers.overlap_matrix,
+    "imbalances": layers.imbalances,
+    "imbalance_plane": comparison.imbalance_plane,
+    "imbalance_matrix": comparison.layer_matrix,
+    "genealogy": layers.genealogy,
 }
-"""The pictures of a run by name, in the order of the steps that they need."""
+"""The pictures of a run, or of the table of layers, by name, in the order of the steps needed."""

@@ -34,7 +34,7 @@ def imbalance_plane(ds: xr.Dataset, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     ds
-        Of :func:`daskid.imbalance_plane`.
+        Of :func:`daskid.imbalance_plane`, or a table of :func:`daskid.layer_profile`.
     ax
         Drawn into; by default the axes of a new figure.
 
@@ -110,7 +110,10 @@ def imbalance_points(ds: xr.Dataset) -> dict[str, Any]:
     ``value`` and ``error`` (l, l), from the layer of the row to that of the column; the ``names``
     of the layers.
     """
-    value, error = v.read(ds, v.imbalance, v.imbalance_error)
+    names = [v.imbalance, v.imbalance_error]
+    if v.profile_imbalance.name in ds:
+        names = [v.profile_imbalance, v.profile_imbalance_error]
+    value, error = v.read(ds, *names)
     layers = ds["layer"].values if "layer" in ds.coords else np.arange(value.shape[0])
     return {"value": value, "error": error, "names": [plain(name, 16) for name in layers]}
 

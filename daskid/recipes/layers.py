@@ -12,7 +12,7 @@ from daskid import variables as v
 from daskid.datasets.density import gaussian_mixture
 from daskid.estimators.comparison import (
     adjusted_rand,
-    information_imbalance,
+    imbalance_plane,
     label_overlap,
     overlap,
 )
@@ -22,7 +22,7 @@ from daskid.estimators.layers import genealogy
 from daskid.estimators.moments import principal_components
 from daskid.estimators.neighbors import knn
 from daskid.estimators.peaks import peaks
-from daskid.io.layers import check_together, layers_of, network_of, run_of
+from daskid.io.layers import check_together, layers_of, network_of, run_of, save_table
 from daskid.io.store import save
 from daskid.typing import Floats
 
@@ -64,9 +64,10 @@ def layer_profile(
 
     Every layer goes through ``knn``, ``twonn``, ``gride``, ``kstar``, ``density``, ``peaks`` and
     ``principal_components``, its Gaussian clone through ``twonn``; with labels through
-    ``label_overlap`` and ``adjusted_rand``. All pairs of layers are compared by ``overlap``, a
-    layer and the next of its network by ``information_imbalance``, both ways; and peaks are
-    followed from layer to layer, see :func:`daskid.genealogy`, where there is one network.
+    ``label_overlap`` and ``adjusted_rand``. All pairs of layers are compared by ``overlap``, those
+    of one network by their information imbalance both ways, see :func:`daskid.imbalance_plane`;
+    and peaks are followed from layer to layer, see :func:`daskid.genealogy`, where there is one
+    network.
 
     Parameters
     ----------
@@ -81,9 +82,10 @@ def layer_profile(
     z, variance
         As :func:`daskid.peaks` and :func:`daskid.principal_components` take them.
     imbalance
-        Whether to take information imbalances: for each pair one more pass over the rows of both.
+        Whether to take information imbalances: one more pass over the pairs of rows of each layer.
     store
         A folder of runs, one a layer, made if there is none; what they hold is not computed again.
+        The table goes beside them, into ``profile.nc``.
     overwrite
         Replace what the runs hold for other parameters.
 
@@ -94,7 +96,8 @@ def layer_profile(
     ``rank``, ``profile_clone``, ``profile_components``, ``profile_participation``,
     ``profile_peaks``, ``profile_rand``, ``profile_label``, the overlap ``profile_next`` with the
     next layer and ``profile_last`` with the last of the network, ``profile_to_next`` and
-    ``profile_from_next``, each with ``_error``; ``profile_overlap`` of all pairs; and what
+    ``profile_from_next``, each with ``_error``; ``profile_overlap`` of all pairs,
+    ``profile_imbalance`` from each layer to each other one of its network; and what
     ``genealogy`` adds. NaN (and -1 peaks) where a layer has no answer, such as one of dead units:
     the log says which and why.
 
@@ -131,6 +134,8 @@ def layer_profile(
     }  # fmt: skip
     given = {"labels": labels, "neighbors": neighbors, "k": k, "z": z, "variance": variance}
     table = _table(done, k, imbalance=imbalance, given=given)
+    if store is not None:
+        save_table(table, store)
     return xr.DataTree.from_dict({"/": table, **{f"/{name}": ds for name, ds in done.items()}})
 
 
@@ -267,7 +272,7 @@ def _pairs(
                 [found[whole][i, j] if j >= 0 else np.nan for i, j in enumerate(other)]
             )
     if imbalance:
-        out |= _imbalances(each, following)
+        out |= _imbalances(names, each, following)
     return out
 
 
@@ -281,15 +286,29 @@ def _following(names: list[str]) -> tuple[list[int], list[int]]:
     return following, last
 
 
-def _imbalances(each: list[xr.Dataset], following: list[int]) -> dict[v.Variable, Floats]:
-    pairs = {
-        v.profile_to_next: v.imbalance_ab, v.profile_to_next_error: v.imbalance_ab_error,
-        v.profile_from_next: v.imbalance_ba, v.profile_from_next_error: v.imbalance_ba_error,
-    }  # fmt: skip
-    out = {ours: np.full(len(each), np.nan) for ours in pairs}
-    for i, j in enumerate(following):
-        if j >= 0 and all("neighbor" in each[x].sizes for x in (i, j)):
-            found = information_imbalance(each[i], each[j])
-            for ours, own in pairs.items():
-                out[ours][i] = float(found[own.name])
+def _imbalances(
+    names: list[str], each: list[xr.Dataset], following: list[int]
+) -> dict[v.Variable, Floats]:
+    """Return the imbalances of all pairs of layers of a network, and those to and from the next."""
+    plane, error = (np.full((len(each), len(each)), np.nan) for _ in range(2))
+    for network in {network_of(name) for name in names}:
+        own = [
+            i
+            for i, name in enumerate(names)
+            if network_of(name) == network and "neighbor" in each[i].sizes
+        ]
+        if len(own) > 1:
+            found = imbalance_plane({names[i]: each[i] for i in own})
+            square = np.ix_(own, own)
+            plane[square] = found[v.imbalance.name].values
+            error[square] = found[v.imbalance_error.name].values
+    out: dict[v.Variable, Any] = {v.profile_imbalance: plane, v.profile_imbalance_error: error}
+    pairs = [(i, j) for i, j in enumerate(following) if j >= 0]
+    for ours, whole, turned in (
+        (v.profile_to_next, plane, False), (v.profile_to_next_error, error, False),
+        (v.profile_from_next, plane, True), (v.profile_from_next_error, error, True),
+    ):  # fmt: skip
+        out[ours] = np.full(len(each), np.nan)
+        for i, j in pairs:
+            out[ours][i] = whole[j, i] if turned else whole[i, j]
     return out

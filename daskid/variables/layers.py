@@ -107,6 +107,11 @@ profile_overlap, profile_overlap_error = lines_of(
     "profile_overlap f 1 overlap of the neighbors of two layers",
     "profile_overlap_error f 1 standard error of the overlap of two layers",
 )  # fmt: skip
+profile_imbalance, profile_imbalance_error = lines_of(
+    _PROFILE, ("layer", "other_layer"),
+    "profile_imbalance f 1 information imbalance from a layer to another one",
+    "profile_imbalance_error f 1 standard error of the imbalance of two layers",
+)  # fmt: skip
 
 cut_overlap, cut_overlap_error = lines_of(
     "cut_advice", _L,

@@ -62,7 +62,10 @@ def test_wrong_words__said(place):
 
 
 def test_pictures__every_public_one_has_a_name():
-    rooms = (plot.density, plot.dimension, plot.kramers, plot.landscape, plot.peaks, plot.rows)
+    rooms = (
+        plot.comparison, plot.density, plot.dimension, plot.kramers, plot.landscape, plot.layers,
+        plot.peaks, plot.rows,
+    )  # fmt: skip
     drawn = {
         function
         for room in rooms

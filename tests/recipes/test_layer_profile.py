@@ -50,6 +50,10 @@ def test_profile__holds_what_the_steps_say(nucleated):
     ways = daskid.estimators.comparison.information_imbalance(ds, other)
     assert table.profile_to_next.values[1] == float(ways.imbalance_ab)
     assert table.profile_from_next.values[1] == float(ways.imbalance_ba)
+    assert table.profile_from_next_error.values[1] == float(ways.imbalance_ba_error)
+    plane = daskid.imbalance_plane(layers)
+    np.testing.assert_array_equal(table.profile_imbalance, plane.imbalance)
+    np.testing.assert_array_equal(table.profile_imbalance_error, plane.imbalance_error)
     assert np.isnan(table.profile_next.values[2])
     assert not {"layer", "class", "rank"} & set(ds.coords)  # those of the table
     assert list(layers_of(open_layers(nucleated))) == list(layers)
