@@ -8,8 +8,9 @@ a panel of some of the ranks at a time. Lists stay where they are.
 from collections.abc import Iterator
 
 import dask.array as da
+import numpy as np
 
-from daskid.typing import Ints
+from daskid.typing import Array, Floats, Ints
 
 LEAST = 8
 """Ranks in a panel of however many samples."""
@@ -40,6 +41,28 @@ def panel(distance: da.Array, first: int, stop: int) -> da.Array:
         Ranks, counted from 1.
     """
     return whole(distance[:, first - 1 : stop - 1])
+
+
+def rows_at(rows: da.Array, sample: da.Array) -> da.Array:
+    """Return the rows at these positions from whichever chunks hold them, -inf for none: (p, d)."""
+    if sample.shape[0] == 0:
+        none: da.Array = da.zeros((0, rows.shape[1]))
+        return none
+    place = da.arange(rows.shape[0], chunks=(rows.chunks[0],))
+    # i: rows, f: features, p: positions
+    found = da.blockwise(
+        _pick, "ipf", rows, "if", place, "i", sample.rechunk(-1), "p",
+        adjust_chunks={"i": 1}, dtype=np.float64, meta=np.empty((0, 0, 0)),
+    )  # fmt: skip
+    picked: da.Array = found.max(axis=0)
+    return picked
+
+
+def _pick(rows: Array, place: Ints, sample: Ints) -> Floats:
+    out = np.full((1, sample.size, rows.shape[1]), -np.inf)
+    here = (sample >= place[0]) & (sample <= place[-1])
+    out[0, here] = rows[sample[here] - place[0]]
+    return out
 
 
 def check(index: Ints, n: int) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from daskid import plot
 from daskid import variables as v
+from daskid.blockwise.gather import rows_at
 from daskid.page.facts import Facts
 from daskid.page.figures import figure, svg, twice
 from daskid.page.landscape import climb, energy, of_states
@@ -17,7 +18,6 @@ from daskid.page.results import has, joined, largest, model_lag
 from daskid.page.text import one_line
 from daskid.page.transitions import counted, time_units, times
 from daskid.plot import landscape as pictures
-from daskid.plot.landscape.plane import rows_at
 from daskid.variables.energy import energy_scale
 
 TREE = (v.peak_log_density, v.peak_log_density_error, v.merge_peak, v.merge_log_density,

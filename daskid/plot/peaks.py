@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from daskid import variables as v
+from daskid.blockwise.gather import rows_at
 from daskid.plot.labels import (
     BLUE,
     FONT,
@@ -25,7 +26,7 @@ from daskid.plot.labels import (
     plain_ticks,
 )
 from daskid.plot.rows import MAX_VALUES, MIN_ROWS, flat, mark_periods, plane_points
-from daskid.typing import Array, Floats, Ints
+from daskid.typing import Floats, Ints
 
 MAX_DOTS = 4000
 MAX_NAMED = 30
@@ -240,28 +241,9 @@ def basins_points(ds: xr.Dataset, features: tuple[int, int] | None = None) -> di
         "rows": plane[chosen],
         "label": number[chosen],
         "halo": halo[chosen],
-        "peaks": _rows_at(plane, sample[:MAX_NAMED]),
+        "peaks": rows_at(plane, sample[:MAX_NAMED]),
         "peak_count": sample.shape[0],
     }
-
-
-def _rows_at(rows: da.Array, sample: da.Array) -> da.Array:
-    """Return rows at a few positions, from whichever chunks hold them: (p, 2)."""
-    place = da.arange(rows.shape[0], chunks=(rows.chunks[0],))
-    # i: rows, f: features, p: positions
-    found = da.blockwise(
-        _pick, "ipf", rows, "if", place, "i", sample.rechunk(-1), "p",
-        adjust_chunks={"i": 1}, dtype=np.float64, meta=np.empty((0, 0, 0)),
-    )  # fmt: skip
-    picked: da.Array = found.max(axis=0)
-    return picked
-
-
-def _pick(rows: Array, place: Ints, sample: Ints) -> Floats:
-    out = np.full((1, sample.size, rows.shape[1]), -np.inf)
-    here = (sample >= place[0]) & (sample <= place[-1])
-    out[0, here] = rows[sample[here] - place[0]]
-    return out
 
 
 def draw_basins(points: dict[str, Any], ax: Axes | None = None) -> Axes:

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from daskid import variables as v
+from daskid.blockwise.gather import rows_at
 from daskid.plot.rows import MAX_ROWS, MAX_VALUES, MIN_ROWS, flat, plane_points
-from daskid.typing import Array, Floats, Ints
+from daskid.typing import Array, Floats
 
 MARKS = "mark "
 """What names of marked samples start with among the points."""
@@ -77,28 +78,6 @@ def plane_of(
     return points | (
         _some(plane, table) if of_axes["components"] else _binned(plane, table, of_axes)
     )
-
-
-def rows_at(rows: da.Array, sample: da.Array) -> da.Array:
-    """Return the rows at these positions from whichever chunks hold them, -inf for none: (p, d)."""
-    if sample.shape[0] == 0:
-        none: da.Array = da.zeros((0, rows.shape[1]))
-        return none
-    place = da.arange(rows.shape[0], chunks=(rows.chunks[0],))
-    # i: rows, f: features, p: positions
-    found = da.blockwise(
-        _pick, "ipf", rows, "if", place, "i", sample.rechunk(-1), "p",
-        adjust_chunks={"i": 1}, dtype=np.float64, meta=np.empty((0, 0, 0)),
-    )  # fmt: skip
-    picked: da.Array = found.max(axis=0)
-    return picked
-
-
-def _pick(rows: Array, place: Ints, sample: Ints) -> Floats:
-    out = np.full((1, sample.size, rows.shape[1]), -np.inf)
-    here = (sample >= place[0]) & (sample <= place[-1])
-    out[0, here] = rows[sample[here] - place[0]]
-    return out
 
 
 def _some(plane: da.Array, table: da.Array) -> dict[str, Any]:
