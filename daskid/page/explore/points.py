@@ -12,9 +12,9 @@ import numpy as np
 import xarray as xr
 
 from daskid import variables as v
+from daskid.blockwise.gather import rows_at
 from daskid.page.explore.raster import PIXELS, count_pixels
 from daskid.page.results import MAX_PEAKS
-from daskid.plot.landscape.plane import rows_at
 from daskid.plot.rows import (
     MAX_ROWS,
     MAX_VALUES,
