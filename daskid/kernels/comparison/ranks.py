@@ -5,7 +5,8 @@ counted where the tile lies, the rest by differences in float64, as in a search:
 those of a sort of all distances, whole numbers that no order of blocks changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from daskid.typing import Array, Floats, Ints
 
 TILE = 768
 """Rows and columns of a tile, which stays in the cache of a core."""
+SIDE_VALUES = 1 << 15
+"""Numbers that are centered at once, in the cache."""
 DOUBTFUL = 64
 """A tile in float32 with more doubtful values than one in so many is made again in float64."""
 EPS = float(np.finfo("f8").eps)
@@ -74,21 +77,22 @@ def count_nearer(
     (limits, n), m = x_limit.shape, y_limit.shape[1]
     found = _nothing(limits, sets, n, m)
     ways = _ways(x, y, x_limit, y_limit, space)
+    tiles = next(ways)
     for a in _slices(n):
         for b in _slices(m):
             near = _may_meet(x.who[:, a], y.who[:, b], space.exclude)
             own, other = (Block(z.rows[s], z.who[:, s]) for z, s in ((x, a), (y, b)))
             within = np.array(x_limit[:, a]), np.array(y_limit[:, b])
-            part = None
-            while part is None:
-                tile = ways[0](a, b)
+            for way in chain((tiles,), ways):
+                tiles = way  # and of what follows: it is as doubtful
+                tile = tiles(a, b)
                 if near:
                     leave_out(tile.values, own.who, other.who, space.exclude)
                 part = _tile_counts(tile, own, other, *within, sets, space, both=x is not y)
-                if part is None and len(ways) > 1:
-                    ways = ways[1:]  # the next tile is as doubtful
-                elif part is None:
-                    part = _row_counts(tile, own, other, *within, sets, space, both=x is not y)
+                if part is not None:
+                    break
+            else:
+                part = _row_counts(tile, own, other, *within, sets, space, both=x is not y)
             for whole, counts, where in zip(found, part, (a, a, b, b), strict=True):
                 whole[:, where] += counts
     return found
@@ -161,13 +165,15 @@ def _may_meet(x_who: Ints, y_who: Ints, exclude: int) -> bool:
     return bool(exclude > 0 and apart <= exclude)
 
 
-def _ways(x: Block, y: Block, x_limit: Floats, y_limit: Floats, space: Space) -> list[Tiles]:
-    """Return how tiles are made, the fastest way first, the last as good as it gets."""
+def _ways(x: Block, y: Block, x_limit: Floats, y_limit: Floats, space: Space) -> Iterator[Tiles]:
+    """Yield how tiles are made, the fastest way first, the last as good as it gets."""
     if space.combine == DIFFERENT:
-        return [_bits(x, y, x_limit, y_limit, space)]
-    if space.combine > HALF_SQUARE or space.period.size:
-        return [_sums(x, y, x_limit, y_limit, space)]
-    return [_products(x, y, x_limit, y_limit, space, kind) for kind in (np.float32, np.float64)]
+        yield _bits(x, y, x_limit, y_limit, space)
+    elif space.combine > HALF_SQUARE or space.period.size:
+        yield _sums(x, y, x_limit, y_limit, space)
+    else:
+        for kind in (np.float32, np.float64):
+            yield _products(x, y, x_limit, y_limit, space, kind)
 
 
 def _products(
@@ -215,7 +221,9 @@ def _sides(rows: Array, space: Space, kind: type) -> tuple[Array, Floats]:
         factor *= np.sqrt(space.weight)
     out = np.empty((len(rows), rows.shape[1] + 2), kind)
     norm = np.empty(len(rows))
-    for part in _slices(len(rows)):
+    few = max(1, SIDE_VALUES // max(1, rows.shape[1]))
+    for a in range(0, len(rows), few):
+        part = slice(a, a + few)
         y = (rows[part] - space.center) * factor
         norm[part] = np.einsum("ij,ij->i", y, y)
         out[part, :-2] = y
