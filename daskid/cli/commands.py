@@ -180,8 +180,9 @@ def tell(ds: xr.Dataset) -> None:
         click.echo(f"[{number}] {note}")
 
 
-def _report(run: str, out: str | None) -> None:
-    path = write_report(run_or_table(run), out or Path(run).with_suffix(".html"))
+def _report(run: str, out: str | None, interactive: bool | None) -> None:
+    path = out or Path(run).with_suffix(".html")
+    path = write_report(run_or_table(run), path, interactive=interactive)
     click.echo(f"page: {path}")
 
 
@@ -268,6 +269,11 @@ report = click.Command(
     params=[
         run_argument(),
         click.Option(["--out"], metavar="page.html", help="Default: beside the run."),
+        click.Option(
+            ["--interactive/--still"],
+            default=None,
+            help="With figures of Bokeh, or without. Default: with, if it is installed.",
+        ),
     ],
     help="Write a run as one HTML page.",
 )

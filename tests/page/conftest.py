@@ -1,5 +1,8 @@
 """A run with densities and peaks made up by hand, and one that the steps made."""
 
+import os
+from pathlib import Path
+
 import dask.array as da
 import made_landscape
 import made_run
@@ -9,6 +12,11 @@ import xarray as xr
 
 import daskid
 
+CHROMIUM = Path(os.environ.get("DASKID_CHROMIUM", "/usr/bin/chromium"))
+OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 SIZES = (200, 120, 80)
 HALO = 100
 
@@ -77,6 +85,18 @@ def many_peaks(n_peaks=60):
             "merge_log_density_error": ("merge", np.full(n_peaks - 1, 0.2)),
         }
     )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, which needs ``pip install playwright`` and Debian's package."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no chromium at {CHROMIUM}")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,33 +3,14 @@
 Needs ``pip install playwright`` and Debian's ``chromium``; skipped without them.
 """
 
-import os
-from pathlib import Path
-
 import made_run
 import numpy as np
 import pytest
 
 from daskid.page import report
 
-CHROMIUM = Path(os.environ.get("DASKID_CHROMIUM", "/usr/bin/chromium"))
-OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 WIDTHS, SCHEMES = (400, 1600), ("light", "dark")
 FIGURES = {"hostile": 3, "landscape": 16}  # seen in one scheme
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no chromium at {CHROMIUM}")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=[*FIGURES])

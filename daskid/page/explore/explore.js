@@ -121,9 +121,22 @@
       pick(new Set(indices.flatMap((i) => [a[i], b[i]])), name);
     }])),
   };
-  for (const [name, react] of Object.entries(PICKS)) {
+  // a click changes several sources: the first of these that holds what was hit is meant
+  const ORDER = ["peaks", "saddles", "leaves", "joints", "cells", "samples"];
+  const changed = new Set();
+  const settle = () => {
+    const indices = (name) => [...sources.get(name).selected.indices];
+    const all = ORDER.filter((name) => changed.has(name));
+    changed.clear();
+    const hit = all.find((name) => indices(name).length > 0);
+    if (hit === undefined) pick(new Set(), "nothing");
+    else PICKS[hit](indices(hit));
+  };
+  for (const name of ORDER) {
     sources.get(name)?.selected.properties.indices.change.connect(() => {
-      if (!busy) react([...sources.get(name).selected.indices]);
+      if (busy) return;
+      if (changed.size === 0) queueMicrotask(settle);
+      changed.add(name);
     });
   }
   picker?.addEventListener("change", () => {

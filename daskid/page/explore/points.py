@@ -67,9 +67,8 @@ def describe(ds: xr.Dataset) -> dict[str, Any]:
             columns = [x.rechunk(plane.chunks[0]).astype(np.float64) for x in v.read(ds, *wanted)]
             found[name] = rows_at(da.stack(columns, axis=1).rechunk({1: -1}), positions)
     for variable in NAMED:
-        if variable.name in known:
-            (values,) = v.read(ds, variable)
-            found[variable.name] = _taken(values, positions)
+        if variable.name in known and ds[variable.name].dims == ("sample",):
+            found[variable.name] = _taken(ds[variable.name].data, positions)
     return found | (_pixels(plane) if ds.sizes["sample"] > MAX_DOTS else {"count": None})
 
 
@@ -186,8 +185,10 @@ def choose(
     return out
 
 
-def _taken(values: da.Array, positions: da.Array) -> da.Array:
+def _taken(values: Any, positions: da.Array) -> da.Array:
     """Return the entries of a (sample,) coordinate of any type at the positions: (p,)."""
+    if not isinstance(values, da.Array):
+        values = da.from_array(np.asarray(values), chunks=-1)  # texts have no chunks of their own
     # s: samples, p: positions
     taken: da.Array = da.blockwise(
         _take, "p", values, "s", positions.rechunk(-1), "p", concatenate=True, dtype=values.dtype,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
+from bokeh.models import BoxSelectTool, ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.plotting import figure
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex
 
@@ -146,6 +146,7 @@ def _dots(plot: figure, columns: dict[str, Array], *, few: bool) -> None:
     )  # fmt: skip
     dots.selection_glyph.size = 7 if few else 5
     hover(plot, dots, *_said(columns))
+    plot.select_one(BoxSelectTool).renderers = [dots]  # a box is of samples, not of their peaks
 
 
 def _said(columns: Mapping[str, Array]) -> list[tuple[str, str]]:
