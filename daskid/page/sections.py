@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from daskid import variables as v
-from daskid.page import density as densities
 from daskid.page import (
+    bias,
     explore,
     figures,
     irreversibility,
@@ -18,6 +18,7 @@ from daskid.page import (
     topography,
     transitions,
 )
+from daskid.page import density as densities
 from daskid.page import peaks as topology
 from daskid.page.facts import Facts, parameters, samples
 from daskid.page.markup import bullets, scripted, section, table
@@ -122,7 +123,7 @@ def dimension(facts: Facts) -> str:
         figures.dimension_blocks,
     )  # fmt: skip
     pictures = "".join(draw(facts) for draw in drawn)
-    return _results_table(entries) + _pair(pictures)
+    return _results_table(entries) + _pair(pictures) + bias.body(facts)
 
 
 def _results_table(entries: list[Result]) -> str:
