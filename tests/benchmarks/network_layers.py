@@ -101,8 +101,10 @@ def images(part):
     import torch
 
     x, y = (
-        np.frombuffer(gzip.open(CLOTHES / f"{part}-{kind}-ubyte.gz").read(), "u1", offset=offset)
-        for kind, offset in (("images-idx3", 16), ("labels-idx1", 8))
+        np.frombuffer(
+            gzip.decompress((CLOTHES / f"{part}-{kind}-ubyte.gz").read_bytes()), "u1", offset=start
+        )
+        for kind, start in (("images-idx3", 16), ("labels-idx1", 8))
     )
     scaled = torch.tensor(x.reshape(-1, 1, 28, 28) / np.float32(255))
     return scaled, torch.tensor(y.astype("i8"))

@@ -123,3 +123,8 @@ def test_bisection__encloses_the_boundary():
     found = edge.bisected(step, side, pair, 1e-8, 1000)
     assert -1e-8 <= found.first[0] <= 0 <= found.second[0] <= 1e-8
     assert edge.settle(step, side, np.array([0.0, 0.4]), 50) is None
+
+
+def test_settle__says_that_a_step_is_too_long():
+    with pytest.raises(ValueError, match="step: expected finite states, got NaN or infinite"):
+        edge.settle(lambda x: x * np.inf - x, lambda _: None, np.array([0.1]), 1_000)

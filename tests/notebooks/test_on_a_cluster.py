@@ -92,11 +92,3 @@ def test_notebook__survives_a_killed_worker_and_a_killed_kernel(address, tmp_pat
     assert "intrinsic dimension 1" in told
     for name in ("neighbor_distance", "neighbor_index"):
         np.testing.assert_array_equal(read_rows(run, name, 0, SAMPLES), here[name])
-
-
-def test_notebook__outputs_are_stripped_and_it_asks_and_answers():
-    notebook = nbformat.read(NOTEBOOK, 4)
-    assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
-    assert all(cell.execution_count is None for cell in notebook.cells if "outputs" in cell)
-    assert "?" in notebook.cells[0].source
-    assert notebook.cells[-1].source.startswith("## What was learned")

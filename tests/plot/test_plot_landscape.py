@@ -315,7 +315,7 @@ def test_pmf__on_a_plane_has_the_first_feature_along_x():
     assert found[0, 1] == 3.0
     assert np.isnan(found[1, 0])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("phi [rad]", "psi [rad]")
-    assert ax.get_title(loc="left") == "median error of a cell 0.5"
+    assert ax.get_title(loc="left") == "median error of a cell 0.5 kJ/mol"
     assert [t.get_text() for t in ax.get_xticklabels()] == [
         f"{MINUS}π",
         f"{MINUS}π/2",

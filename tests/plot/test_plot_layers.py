@@ -84,6 +84,13 @@ def test_genealogy__bars_and_bands_are_shares_of_samples(ds):
     assert min(first) == pytest.approx(min(b.get_y() for b in bars if b.get_x() < 0.1), abs=0.2)
 
 
+def test_genealogy__keeps_the_ends_of_long_names(ds):
+    long = [f"encoder.layer.{i}" for i in range(ds.sizes["layer"])]
+    ax = pictures.genealogy(ds.assign_coords(layer=("layer", long)))
+    told = [text.get_text().partition("\n")[0] for text in ax.get_xticklabels()]
+    assert told == [f"layer.{i}" for i in range(ds.sizes["layer"])]
+
+
 def test_pictures__ask_for_the_step_that_is_missing():
     with pytest.raises(daskid.SchemaError, match="run layer_profile first"):
         pictures.hunchback(xr.Dataset())

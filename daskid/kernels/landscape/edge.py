@@ -42,8 +42,18 @@ class Tracked(NamedTuple):
 
 
 def settle(step: Step, classify: Classify, state: Floats, longest: int) -> Any:
-    """Return the label of the attractor that a state comes to, None within ``longest`` steps."""
+    """Return the label of the attractor that a state comes to, None within ``longest`` steps.
+
+    Raises
+    ------
+    ValueError
+        If it leaves the numbers.
+    """
     for _ in range(longest):
+        if not np.isfinite(state).all():
+            raise ValueError(
+                "step: expected finite states, got NaN or infinite ones: take a shorter time step"
+            )
         label = classify(state)
         if label is not None:
             return label

@@ -47,7 +47,8 @@ def pmf(ds: xr.Dataset, ax: Axes | None = None, *, dark: bool = False) -> Axes:
     edges = [s + w * np.arange(n + 1) for s, w, n in zip(start, width, shape, strict=True)]
     names = [plain(name) for name in np.atleast_1d(attrs["features"])]
     texts = [with_units(name, ds[v.pmf_position.name].attrs) for name in names]
-    name = f"potential of mean force [{plain(attrs.get('units', 'kT'), 12)}]"
+    units = plain(attrs.get("units", "kT"), 12)
+    name = f"potential of mean force [{units}]"
     turns = np.array([_turn(edge[-1] - edge[0], ds) for edge in edges])
     if len(shape) == 1:
         x = position[:, 0]
@@ -61,7 +62,7 @@ def pmf(ds: xr.Dataset, ax: Axes | None = None, *, dark: bool = False) -> Axes:
             ax.set_aspect("equal")
         label(ax, *texts)
         known = error[np.isfinite(error)]
-        said = f"median error of a cell {np.median(known):.2g}" if known.size else ""
+        said = f"median error of a cell {np.median(known):.2g} {units}" if known.size else ""
         ax.set_title(said, loc="left", fontsize=FONT - 1)
     mark_periods(ax, turns)
     return ax

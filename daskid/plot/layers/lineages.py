@@ -15,7 +15,8 @@ from daskid.typing import Floats, Ints
 
 WIDTH, GAP = 0.12, 0.02
 """Of a column, in distances of layers; between peaks, in shares of the samples."""
-MAX_NAMES = 16
+MAX_NAMES, NAME = 16, 10
+"""Names that are written, and their letters."""
 
 
 def genealogy(ds: xr.Dataset, ax: Axes | None = None) -> Axes:
@@ -132,10 +133,17 @@ def _frame(ax: Axes, ds: xr.Dataset, count: Ints) -> None:
     names = ds["layer"].values if "layer" in ds.coords else np.arange(count.size)
     step = -(-count.size // MAX_NAMES)
     at = np.arange(count.size)[::step]
-    words = [f"{plain(names[i], 10)}\n{count[i]}" for i in at]
+    words = [f"{_short(str(names[i]))}\n{count[i]}" for i in at]
     ax.set_xticks(at, words, fontsize=FONT - 2, parse_math=False)
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
     most = 0.5 + 0.5 * GAP * max(int(count.max(initial=1)) - 1, 0)
     ax.set(xlim=(-0.3, count.size - 0.7), ylim=(0.48 - most, 0.52 + most))
     label(ax, "layer, and its number of density peaks", "")
+
+
+def _short(name: str) -> str:
+    """Return a name without the modules that it is in, as far as it is too long."""
+    while len(name) > NAME and "." in name:
+        name = name.partition(".")[2]
+    return plain(name, NAME)
