@@ -1,14 +1,14 @@
 """Do the intervals of barriers and of passage times cover? On wells whose landscape is known.
 
 ``python tests/benchmarks/landscape_coverage.py barriers [--system triple | double | mueller]
-[--samples 20000] [--first 0] [--seeds 200] [--k 550] [--z 1.65] [--dimension 2]`` draws
+[--samples 20000] [--first 0] [--seeds 200] [--k 550] [--z 1.65] [--dimension 2] [--analyze]`` draws
 independent samples of the invariant density for each seed, finds neighbors, k*, PAk and peaks as
 :func:`daskid.analyze` does (without ``--k`` as many neighbors as it would search, without
 ``--dimension`` that of k*), and prints for each barrier, direct and minimax: the truth,
 the mean, the share of seeds whose 95 % interval holds the truth, the scatter over seeds, the mean
 error over that scatter, and the mean bias that was taken off. Seeds that show another number of
 peaks are counted and left out. In one dimension z = 1.65 shows ten peaks and more: there
-the default is 4.
+the default is 4. With ``--analyze`` all is done by :func:`daskid.analyze` itself.
 
 ``python tests/benchmarks/landscape_coverage.py passages [--sigma 0.5] [--samples 200000]
 [--first 0] [--seeds 200]`` draws frames, 0.02 apart, of the double well with tilt 0.1, and does
@@ -31,6 +31,7 @@ from daskid.estimators.density import density, kstar
 from daskid.estimators.landscape import barriers, transitions
 from daskid.estimators.peaks import peaks
 from daskid.kernels._jit import jit
+from daskid.recipes import analyze
 
 TILT, STEP = 0.1, 0.02
 FIRST_K = 100
@@ -54,10 +55,9 @@ BARRIERS = {
 SIGMA = {"triple": 1.0, "double": 0.5, "mueller": 6.0}
 
 
-def rows(system, samples, sigma, seed):
+def drawn(given, seed):
     makers = {"triple": "triple_well", "double": "double_well", "mueller": "mueller_brown"}
-    make = getattr(datasets, makers[system])
-    return make(samples, sigma=sigma, seed=seed).rows.values
+    return getattr(datasets, makers[given.system])(given.samples, sigma=given.sigma, seed=seed)
 
 
 @jit
@@ -78,15 +78,18 @@ def searched(x, k):
     """Return the rows, in another order in one dimension, with their neighbors."""
     if x.shape[1] == 1:
         x = np.sort(x, axis=0)
-        distance, index = along_a_line(x[:, 0], k)
-    else:
-        distance, index = (y[:, 1:] for y in cKDTree(x).query(x, k=k + 1))
+        return x, *along_a_line(x[:, 0], k)
+    return x, *cKDTree(x).query(x, k=np.arange(2, k + 2))
+
+
+def dataset(x, distance, index):
+    """Return rows with lists that are in memory: named by chance, which costs no time."""
     dims = ("sample", "neighbor")
     return xr.Dataset(
         {
             "rows": (("sample", "feature"), x),
-            "neighbor_distance": (dims, da.from_array(distance, -1)),
-            "neighbor_index": (dims, da.from_array(index, -1)),
+            "neighbor_distance": (dims, da.from_array(distance, -1, name=False)),
+            "neighbor_index": (dims, da.from_array(index, -1, name=False)),
         }
     )
 
@@ -95,22 +98,25 @@ def with_peaks(x, k, z, dimension):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # lists that are too short
         if k is None:
-            k = kstar(searched(x, FIRST_K)).kstar_capped.attrs["enough"]
-        ds = kstar(searched(x, k), dimension=dimension)
+            few = dataset(*searched(x, FIRST_K))
+            k = kstar(few).kstar_capped.attrs["enough"]
+        ds = kstar(dataset(*searched(x, k)), dimension=dimension)
         return peaks(density(ds), z=z).compute()
 
 
 def one_barriers(given, seed):
     """Return (value, error, bias) of each barrier, None for another number of peaks, and k."""
-    x = rows(given.system, given.samples, given.sigma, seed)
-    minima = MINIMA[given.system]
-    ds = with_peaks(x, given.k, given.z, given.dimension)
+    ds, minima = drawn(given, seed), MINIMA[given.system]
+    if given.analyze:
+        ds = analyze(ds, k=given.k, z=given.z)
+    else:
+        ds = with_peaks(ds.rows.values, given.k, given.z, given.dimension)
     k = ds.sizes["neighbor"]
     if ds.sizes["peak"] != len(minima):
         return None, k
     top = ds.rows.values[ds.peak_sample.values]
     number = np.linalg.norm(minima[:, np.newaxis] - top, axis=-1).argmin(axis=1)
-    out = barriers(ds, replicates=given.replicates, seed=seed)
+    out = ds if given.analyze else barriers(ds, replicates=given.replicates, seed=seed)
     return [
         [float(out[f"barrier_{which}{part}"][number[a], number[b]])
          for part in ("", "_error", "_bias")]
@@ -195,6 +201,7 @@ def main():
     parser.add_argument("--z", type=float)
     parser.add_argument("--dimension", type=float)
     parser.add_argument("--replicates", type=int, default=50)
+    parser.add_argument("--analyze", action="store_true")
     given = parser.parse_args()
     passages = given.what == "passages"
     given.samples = given.samples or (200_000 if passages else 20_000)

@@ -99,6 +99,16 @@ def test_markov__takes_the_first_lag_whose_model_passes(wells, monkeypatch, capl
     assert (said in caplog.text) == (apart > 3.5)
 
 
+def test_markov__tests_few_lags(wells, monkeypatch, caplog):
+    # level from the first on, and far longer than every lag: none mends what is not the lag
+    times = np.full((7, 4), 1000.0)
+    monkeypatch.setattr(chosen, "_over_lags", lambda *_: (times, 0.1 * times))
+    monkeypatch.setattr(chosen, "_lags", lambda *_: [1, 2, 4, 8, 16, 32, 64])
+    monkeypatch.setattr(chosen, "_apart", lambda _: 9.0)
+    markov(wells.isel(sample=slice(1000)), microstates=5)
+    assert "no model of lag 1, 2, 4, 8 frames passes the test" in caplog.text
+
+
 def test_markov__says_which_microstates_there_are(model, wells):
     assert model.microstate.values.max() == 59
     assert model.microstate_probability.sum() == pytest.approx(1.0)

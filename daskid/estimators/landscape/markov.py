@@ -34,6 +34,8 @@ TIMESCALES, AFTER = 4, 5
 """Relaxation times, and lags of the Chapman-Kolmogorov test."""
 LONGEST, LEVEL = 1024, 1.03
 """Frames of the longest lag tried; by what a time may grow over twice the lag to be level."""
+TESTED = 4
+"""Lags that are tested at most: what a lag eight times as long does not mend, is not the lag."""
 FAILED, TINY = 3.5, 1e-9
 """Errors between prediction and observation from which on a model fails; least of errors."""
 COVERS = (
@@ -63,9 +65,9 @@ def markov(
         Holds ``rows`` and ``peak_label``, in the order of time, as for
         :func:`daskid.transitions`.
     lag
-        In frames. By default the first of 1, 2, 4, ... that passes its test, of those from which
-        on the longest time grows by less than 3 % to twice the lag and that are shorter than this
-        time; the first of these if none passes, which the log and the attributes say.
+        In frames. By default the first of 1, 2, 4, ... that passes its test, of the first four from
+        which on the longest time grows by less than 3 % to twice the lag and that are shorter than
+        this time; the first of these if none passes, which the log and the attributes say.
     microstates
         How many.
     seed
@@ -186,12 +188,12 @@ def _over_lags(found: Frames, lags: list[int], seed: int) -> tuple[Floats, Float
 
 
 def _level(lags: list[int], times: Floats) -> list[int]:
-    """Return the lags from the first on from which the longest time is level, to that time."""
+    """Return some lags from the first on from which the longest time is level, to that time."""
     longest = times[:, 0]
     level = np.flatnonzero(longest[1:] < LEVEL * longest[:-1])
     first = int(level[0]) if level.size else len(lags) - 1
     later = [i for i in range(first + 1, len(lags)) if lags[i] < longest[i]]
-    return [lags[i] for i in (first, *later)]
+    return [lags[i] for i in (first, *later)][:TESTED]
 
 
 def _passing(

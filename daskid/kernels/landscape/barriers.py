@@ -107,14 +107,14 @@ def half_densities(
     half
         (n,) whether each sample is in the first half.
     """
-    out = np.empty((2, kstar.size))
+    out, there = np.empty((2, kstar.size)), half.view(np.uint8)
     for r in range(kstar.size):
         k = min(kstar[r], index.shape[1])
-        inside, sloped = 0, 0.0
-        for c in range(k):
-            if half[index[r, c]]:
-                inside += 1
-                sloped += 2.0 - (4.0 * c + 2.0) / k
+        inside, ranks = 0, 0
+        for c in range(k):  # without a branch, which would be wrong every other time
+            inside += there[index[r, c]]
+            ranks += c * there[index[r, c]]
+        sloped = 2.0 * inside - (4.0 * ranks + 2.0 * inside) / max(k, 1)
         excess = error[r] * error[r] * k
         slope = 0.0
         if excess > 1.0 and k > 1:
@@ -129,7 +129,6 @@ def half_densities(
     return out
 
 
-@jit
 def saddles(
     index: Array,
     kstar: Array,
@@ -165,36 +164,44 @@ def saddles(
     -------
     (s,) sample numbers, -1 for basins that do not meet.
     """
-    node = _nodes(index, kstar, row, g, place, label, fixed, peak)
+    down = np.argsort(-g, kind="stable")  # sorts take seconds to compile in a kernel
+    node = _nodes(index, kstar, row, g, down, place, label, fixed, peak)
     border, other = _borders(index, kstar, row, node, place, label)
-    order = np.argsort(-g[border], kind="mergesort")
-    top = np.arange(peak.size + row.size)
-    met = np.full((peak.size, peak.size), -1)
-    for e in order:
-        a, b = top[node[border[e]]], top[other[e]]
-        while top[a] != a:
-            a = top[a]
-        while top[b] != b:
-            b = top[b]
-        if a >= peak.size or b >= peak.size:
-            top[max(a, b)] = min(a, b)
-        elif a != b and met[a, b] < 0:
-            met[a, b] = met[b, a] = row[border[e]]
-    out = np.empty(len(pair), np.int64)
-    for s in range(len(pair)):
-        out[s] = met[pair[s, 0], pair[s, 1]]
+    order = np.argsort(-g[border], kind="stable")
+    met = _met(node[border[order]], other[order], peak.size + row.size, peak.size)
+    first = met[pair[:, 0], pair[:, 1]]
+    out = np.full(len(pair), -1, np.int64)
+    out[first >= 0] = row[border[order[first[first >= 0]]]]
     return out
 
 
 @jit
+def _met(node: Ints, other: Ints, nodes: int, peaks: int) -> Ints:
+    """Return the first contact of two basins, of contacts in their order: (p, p), -1 for none."""
+    top = np.arange(nodes)
+    met = np.full((peaks, peaks), -1)
+    for e in range(node.size):
+        a, b = top[node[e]], top[other[e]]
+        while top[a] != a:
+            a = top[a]
+        while top[b] != b:
+            b = top[b]
+        if a >= peaks or b >= peaks:
+            top[max(a, b)] = min(a, b)
+        elif a != b and met[a, b] < 0:
+            met[a, b] = met[b, a] = e
+    return met
+
+
+@jit
 def _nodes(
-    index: Array, kstar: Array, row: Ints, g: Floats, place: Array, label: Array, fixed: Floats,
-    peak: Ints,
+    index: Array, kstar: Array, row: Ints, g: Floats, down: Ints, place: Array, label: Array,
+    fixed: Floats, peak: Ints,
 ) -> Ints:  # fmt: skip
     """Return where each sample of the set climbs: a basin, or from p on a part of its own."""
     node, parts = np.full(row.size, -1), peak.size
     free = place[peak] >= 0
-    for r in np.argsort(-g, kind="mergesort"):
+    for r in down:
         for c in range(min(kstar[r], index.shape[1])):
             j = index[r, c]
             q = place[j]
@@ -239,7 +246,6 @@ def _borders(
     return border[:found], other[:found]
 
 
-@jit
 def bottlenecks(pair: Ints, level: Floats, peaks: int) -> Floats:
     """Return the lowest level on the best path between two peaks: (p, p), -inf for none.
 
@@ -250,16 +256,32 @@ def bottlenecks(pair: Ints, level: Floats, peaks: int) -> Floats:
     peaks
         How many there are.
     """
+    down = np.argsort(-level, kind="stable")
+    return _best(pair[down], level[down], peaks)
+
+
+@jit
+def _best(pair: Ints, level: Floats, peaks: int) -> Floats:
+    """Return what :func:`bottlenecks` does, of saddles from the highest down."""
     out = np.full((peaks, peaks), -np.inf)
-    part = np.arange(peaks)
-    for s in np.argsort(-level):
+    part, size = np.arange(peaks), np.ones(peaks, np.int64)
+    following, last = np.full(peaks, -1), np.arange(peaks)  # members of a part, one after another
+    for s in range(level.size):
         a, b = part[pair[s, 0]], part[pair[s, 1]]
         if a == b:
             continue
-        for i in np.flatnonzero(part == a):
-            for j in np.flatnonzero(part == b):
+        if size[a] < size[b]:
+            a, b = b, a
+        j = b
+        while j >= 0:
+            i = a
+            while i >= 0:
                 out[i, j] = out[j, i] = level[s]
-        part[part == b] = a
+                i = following[i]
+            part[j] = a
+            j = following[j]
+        following[last[a]], last[a] = b, last[b]
+        size[a] += size[b]
     return out
 
 
