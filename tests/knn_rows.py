@@ -13,7 +13,8 @@ rng = np.random.default_rng(5)
 
 def space_of(x, metric="euclidean", period=NONE, weight=NONE, exclude=0):
     lowest, highest = x.min(axis=0).astype("f8"), x.max(axis=0).astype("f8")
-    norm = np.sqrt(((highest - lowest) ** 2 * (weight if weight.size else 1)).sum())
+    power = 1 if metric in ("euclidean", "cosine") else 2
+    norm = np.sqrt(((highest - lowest) ** 2 * (weight**power if weight.size else 1)).sum())
     scale = 2.0 ** -np.ceil(np.log2(norm)) if norm else 1.0
     center = np.clip(x.mean(axis=0, dtype="f8"), lowest, highest)
     return kernel.Space(

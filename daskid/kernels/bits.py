@@ -36,7 +36,7 @@ def update_lists(
     x, columns
         (n, words) rows, and (words, m) those of the block, transposed.
     x_who, y_who, exclude
-        As in :func:`daskid.kernels.selection.keep_candidates`.
+        Who they are, and frames, as in :func:`daskid.kernels.selection.no_neighbor`.
     weight, total
         (words,) weights, and what the sum of weighted bits is divided by.
     """

@@ -108,7 +108,7 @@ def merge_nearest(
     values
         Distances of the columns, whose locations ascend.
     x_who, y_who, exclude
-        As in :func:`daskid.kernels.selection.keep_candidates`.
+        As in :func:`daskid.kernels.selection.no_neighbor`.
     new, new_location, spare, spare_location
         Scratch, longer than ``k``.
     """

@@ -126,7 +126,7 @@ def test_plan__takes_smaller_tiles_where_memory_is_small_but_not_of_a_job_that_g
 @pytest.mark.parametrize(
     ("features", "k", "direct", "expected"),
     [(3, 100, False, "strips"), (64, 50, False, "tiles"), (784, 100, False, "tiles"),
-     (784, 100, True, "strips")],
+     (784, 100, True, "tiles"), (3, 100, True, "strips")],
 )  # fmt: skip
 def test_choice__is_the_cheapest_and_says_so(features, k, direct, expected):
     got = plan(n=10**6, features=features, k=k, direct=direct, method="auto")
@@ -218,3 +218,9 @@ def test_blocks_in_memory__are_few():
     assert memory_rows(50_000, 128, 100, 1) == 50_000
     assert memory_rows(50_000, 128, 100, 2) == 12_500
     assert memory_rows(600, 128, 100, 8) == 600
+
+
+def test_choice__of_bits_serves_each_row_for_itself():
+    facts = Facts(10**6, 1000, 10, True, True, True, False)
+    assert choose(facts)[0] == "strips"
+    assert methods.tiles_seconds(facts) == methods.strips_seconds(facts)

@@ -122,24 +122,19 @@ def test_empty_blocks__change_nothing():
 
 @pytest.fixture
 def path(monkeypatch):
-    """What ``update`` did: dtypes of panels, "direct", rows compared with all."""
+    """What ``update`` did: dtypes of panels, rows compared with all."""
     steps = []
-    rows, direct, compare = kernel._update_rows, kernel.update_direct, kernel.compare_all
+    rows, compare = kernel._update_rows, kernel.compare_all
 
     def update_rows(lists, x, part, y, space, dtype, bounds):
         steps.append(np.dtype(dtype).name)
         return rows(lists, x, part, y, space, dtype, bounds)
-
-    def update_direct(*args):
-        steps.append("direct")
-        return direct(*args)
 
     def compare_all(distance, location, part, *args):
         steps.append(part.size)
         compare(distance, location, part, *args)
 
     monkeypatch.setattr(kernel, "_update_rows", update_rows)
-    monkeypatch.setattr(kernel, "update_direct", update_direct)
     monkeypatch.setattr(kernel, "compare_all", compare_all)
     return steps
 

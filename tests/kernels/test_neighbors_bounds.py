@@ -13,21 +13,21 @@ from daskid.kernels import _simd
 from daskid.kernels import neighbors as kernel
 from daskid.kernels._jit import jit
 from daskid.kernels.metrics import METRICS, SQUARE, reduced_distance
-from daskid.kernels.neighbors import direct
-from daskid.kernels.neighbors.panels import bounds_of, panels_of
+from daskid.kernels.neighbors.given import unit_of
+from daskid.kernels.neighbors.panels import bounds_of, form_of, panels_of
 
 FORMS = [_simd.PRODUCTS, _simd.SQUARES]
 rng = np.random.default_rng(5)
 
 
 @jit
-def write_bounds(form, values, features, factor, add, limit, low, masks, out):
+def write_bounds(form, values, features, period, factor, add, limit, low, masks, out):
     width = low.size // _simd.TILE
     for i in range(0, add.size, _simd.TILE):
         start = i // width * width * features + i % width
         for j in range(0, add.size, width):
             _simd.compare_tile(
-                form, values, start, values, j * features, features, factor,
+                form, values, start, values, j * features, features, period, factor,
                 add, i, add, j, limit, limit, low, masks,
             )  # fmt: skip
             for r in range(_simd.TILE):
@@ -44,7 +44,7 @@ def bounds_between(x, space, dtype, form):
     n, width = panels.add.size, _simd.panel_rows(dtype)
     out, low = np.empty((n, n), dtype), np.empty(_simd.TILE * width, dtype)
     write_bounds(
-        form, panels.values, x.shape[1], dtype(bounds.factor), panels.add,
+        form, panels.values, x.shape[1], panels.period, dtype(bounds.factor), panels.add,
         np.zeros(n, dtype), low, np.empty(_simd.TILE, np.uint64), out,
     )  # fmt: skip
     back = np.argsort(panels.order)
@@ -131,15 +131,38 @@ def test_bounds__are_of_use():
         assert (low[apart] > 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("metric", [n for n, m in METRICS.items() if m.prepare is None])
 @pytest.mark.parametrize("d", [1, 3, 40, 700])
-def test_bounds__of_direct_sums_hold(metric, d):
+def test_bounds__of_other_metrics_and_periods_hold(metric, d, dtype):
     x = np.random.default_rng(d).uniform(-3, 3, (12, d)) * 10.0 ** np.linspace(-100, 0, d)
     x = np.r_[x, x * (1 + 1e-15)]
-    order = np.arange(len(x))
-    for period in (NONE, np.where(np.arange(d) % 2, 7.0, 0.0)):
-        for weight in (NONE, np.random.default_rng(1).random(d)):
+    for period in (NONE, np.where(np.arange(d) % 2, 7.0, 0.0), np.full(d, 6.5)):
+        for weight in (NONE, np.random.default_rng(1).random(d), 10.0 ** np.linspace(-20, 3, d)):
             space = space_of(x, metric, period, weight)
-            (tile,) = direct._tiles(x, kernel.Block(x, None), space, order)
-            high = tile.low * (1 + tile.relative)
-            check_bounds(x, space, tile.low, high, 1.0, every=3)
+            both = bounds_between(x, space, dtype, form_of(space, few=True))
+            check_bounds(x, space, *both, unit_of(space), every=3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("metric", ["cityblock", "chebyshev"])
+@pytest.mark.parametrize("name", [*HARD, *ADVERSARIAL])
+def test_bounds__of_sums_and_largest_hold_on_hard_data(name, metric, dtype):
+    x = HARD[name] if name in HARD else ADVERSARIAL[name](40)
+    x = np.r_[x[:12], x[-12:]]
+    space = space_of(x, metric)
+    both = bounds_between(x, space, dtype, form_of(space, few=True))
+    check_bounds(x, space, *both, unit_of(space), every=5)
+
+
+@pytest.mark.parametrize("metric", [n for n, m in METRICS.items() if m.prepare is None])
+@pytest.mark.parametrize("period", [1.0, 1.0 + 1e-6, 3.0, 1e3, 1e30])
+def test_bounds__of_periods_hold_where_differences_are_about_half_of_them(metric, period):
+    x = np.r_[np.zeros((1, 9)), np.ones((1, 9)), rng.random((22, 9))]
+    x[4:8] = x[3] + 0.5 * (1 + 1e-7 * rng.standard_normal((4, 9)))
+    x %= 1.0
+    space = space_of(x, metric, np.where(np.arange(9) % 3, period, 0.0))
+    for dtype in (np.float32, np.float64):
+        both = bounds_between(x, space, dtype, form_of(space, few=True))
+        check_bounds(x, space, *both, unit_of(space))
+        assert (both[1] - both[0]).max() < 1e-2 * both[1].max()

@@ -60,6 +60,11 @@ def periodic():
     return dataset(x, period=[6.0, 0.0]), 3, {}
 
 
+def columns():
+    x = np.random.default_rng(0).standard_normal((60, 9))
+    return dataset(x), 3, {"metric": "chebyshev"}
+
+
 def curved():
     # few coordinates say almost all
     latent = np.random.default_rng(0).standard_normal((90, 2))
@@ -73,7 +78,19 @@ def noisy():
 
 CASES = {
     f.__name__: f
-    for f in (ties, clusters, frames, angles, directions, bits, corners, periodic, curved, noisy)
+    for f in (
+        ties,
+        clusters,
+        frames,
+        angles,
+        directions,
+        bits,
+        corners,
+        periodic,
+        columns,
+        curved,
+        noisy,
+    )
 }
 
 
@@ -146,11 +163,19 @@ MUTATIONS = [
     ("curved", "neighbors.merge", "where[c] = y_order[which[c]]", "where[c] = which[c]"),
     ("noisy", "neighbors.merge", "if first == n and ceiling > limits[row]", "if False"),
     ("curved", "neighbors.projected", "order=rows[order])", "order=order[::-1])"),
-    ("periodic", "neighbors.direct", "j = order[column[i, c]]", "j = column[i, c]"),
+    # periods, and the largest of differences: bounds of another distance
+    (
+        "periodic",
+        "neighbors.panels",
+        "(period < 4), period, np.inf",
+        "(period < 0), period, np.inf",
+    ),
+    ("angles", "neighbors.given", "else space.weight\n", "else np.sqrt(space.weight)\n"),
+    ("columns", "neighbors.panels", "FORMS[space.combine]", "ABSOLUTES"),
 ]
 LOADED = [
     "forms", "metrics", "locations", "selection", "lists", "bits", "neighbors.given",
-    "neighbors.panels", "neighbors.pairs", "neighbors.merge", "neighbors.direct",
+    "neighbors.panels", "neighbors.pairs", "neighbors.merge",
     "neighbors.pilot", "neighbors.projected", "neighbors",
 ]  # fmt: skip
 LOW_RANK = "selection", "k * share + 4 * np.sqrt(k * share * (1 - share)) + 4", "k * share / 2 + 1"

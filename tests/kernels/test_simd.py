@@ -78,13 +78,13 @@ def test_row_squares__same_bits_as_squares(dtype, d):
 
 
 @jit
-def compare_tile(form, x, x_start, y, y_start, d, factor, add, i, j, limit, low, masks):
+def compare_tile(form, x, x_start, y, y_start, d, period, factor, add, i, j, limit, low, masks):
     return _simd.compare_tile(
-        form, x, x_start, y, y_start, d, factor, add, i, add, j, limit, limit, low, masks
+        form, x, x_start, y, y_start, d, period, factor, add, i, add, j, limit, limit, low, masks
     )
 
 
-@pytest.mark.parametrize("form", [_simd.PRODUCTS, _simd.SQUARES])
+@pytest.mark.parametrize("form", range(_simd.LARGESTS + _simd.WRAPPED + 1))
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("d", [1, 2, 3, 20, 101])
 def test_tile__equals_its_twin(form, dtype, d):
@@ -95,17 +95,26 @@ def test_tile__equals_its_twin(form, dtype, d):
     add[2 * width + 3] = np.nan  # behind the last row
     factor = x.dtype.type(-2 if form == _simd.PRODUCTS else 1)
     i, j = width + _simd.TILE, 2 * width
-    given = form, x, width * d + _simd.TILE, y, 2 * width * d, d, factor, add, i, j, limit
+    period = np.where(np.arange(d) % 3, 16, np.inf).astype(dtype)
+    given = form, x, width * d + _simd.TILE, y, 2 * width * d, d, period, factor, add, i, j, limit
     found = np.zeros(width * _simd.TILE, dtype), np.zeros(_simd.TILE, np.uint64)
     expected = found[0].copy(), found[1].copy()
     hit = compare_tile(*given, *found)
-    twin = _simd.compare_tile(*given[:8], i, add, j, limit, limit, *expected)
+    twin = _simd.compare_tile(*given[:9], i, add, j, limit, limit, *expected)
     assert bool(hit) == bool(twin) == bool(found[1].any())
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
     # and that is a sum over the features
     a, b = x.reshape(3, d, width)[1, :, _simd.TILE], y.reshape(3, d, width)[2, :, 0]
-    total = a @ b if form == _simd.PRODUCTS else ((a - b) ** 2).sum()
+    difference = np.abs(a - b)
+    if form > _simd.LARGESTS:
+        difference = np.minimum(difference, period - difference)
+    total = {
+        _simd.PRODUCTS: a @ b,
+        _simd.SQUARES: (difference**2).sum(),
+        _simd.ABSOLUTES: difference.sum(),
+        _simd.LARGESTS: difference.max(),
+    }[form - _simd.WRAPPED * (form > _simd.LARGESTS)]
     assert found[0][0] == factor * total + add[i] + add[j]
     assert not np.isnan(found[0]).all()
     assert not any(int(mask) >> 3 & 1 for mask in found[1])

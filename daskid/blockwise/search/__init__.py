@@ -24,7 +24,7 @@ from daskid.blockwise.search.sizes import Data, Machine
 from daskid.blockwise.search.window import frames_of, row_step, separation_window
 from daskid.kernels.forms import word_weights
 from daskid.kernels.locations import most_within
-from daskid.kernels.metrics import DIFFERENT, METRICS, lengths
+from daskid.kernels.metrics import DIFFERENT, HALF_SQUARE, METRICS, lengths
 from daskid.kernels.neighbors import Space, compared, with_axes
 from daskid.storage.rows import MemoryRows, block_rows
 from daskid.typing import Array, Ints
@@ -229,7 +229,10 @@ def _space(rule: Rule, found: Scan) -> Space:
         scale = float(rule.weight.sum()) if rule.weight.size else float(found.features)
     else:
         span = found.highest - found.lowest
-        norm = float(np.sqrt((span**2 * weight if weight.size else span**2).sum()))
+        if combine <= HALF_SQUARE:
+            norm = float(np.sqrt((span**2 * weight if weight.size else span**2).sum()))
+        else:
+            norm = float((span * weight if weight.size else span).max(initial=0.0))
         scale = float(2.0 ** -np.ceil(np.log2(norm))) if norm > 0 else 1.0
     lowest, center = found.lowest, found.center
     return Space(combine, rule.period, weight, lowest, center, scale, rule.exclude, form)

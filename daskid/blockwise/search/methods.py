@@ -35,6 +35,8 @@ from daskid.typing import Array
 PAIR, FEATURE, BOTH, ENTRY, TERM = 0.35e-9, 0.022e-9, 0.5e-9, 37e-9, 0.35e-9
 """Seconds of a pair, of a feature of it, of serving both its rows; of a new entry, of a feature
 of it. (Fitted to N = 30,000, D = 20 and 128, k = 2 and 100.)"""
+DIFFERENCE = 0.06e-9
+"""Seconds of a feature of a pair where there are no products."""
 MORE = 2
 """Entries of tiles of a run, for each of lists that are always warm."""
 CLEARLY = 0.9
@@ -47,8 +49,8 @@ long its kernels compile; and where those that are compiled are kept."""
 class Facts(NamedTuple):
     """What the choice rests on.
 
-    ``direct``: there are no products, and both rows of a pair gain nothing from each other;
-    ``bits``: distances are Hamming's; ``stored``: the result goes to a run; ``cluster``: tasks run
+    ``direct``: there are no products; ``bits``: distances are Hamming's, and both rows of a pair
+    gain nothing from each other; ``stored``: the result goes to a run; ``cluster``: tasks run
     on a client's workers; ``sample`` returns some random rows as read, compared in ``space``;
     None where they are not at hand.
     """
@@ -80,24 +82,24 @@ class Method(NamedTuple):
 
 
 def is_direct(combine: int, periodic: bool) -> bool:
-    """Return whether pairs are compared term by term, each row for itself."""
+    """Return whether pairs are compared by differences, not by products."""
     return combine > HALF_SQUARE or periodic
 
 
 def strips_seconds(facts: Facts) -> float:
     """Every pair twice, warm lists."""
     n, features, k = facts[:3]
-    seconds = n * n * (PAIR + FEATURE * features) + entries(n, n, k) * _entry(features)
+    seconds = n * n * (PAIR + _feature(facts) * features) + entries(n, n, k) * _entry(features)
     return seconds * _work_left(facts, strip_rows(n, features, k), both=False)
 
 
 def tiles_seconds(facts: Facts) -> float:
     """Every pair once; in a run, some more entries than lists that are always warm take."""
     n, features, k = facts[:3]
-    if facts.direct:
+    if facts.bits:
         return strips_seconds(facts)
     found = entries(n, n, k) * (MORE if facts.stored else 1)
-    seconds = n * n / 2 * (PAIR + BOTH + FEATURE * features) + found * _entry(features)
+    seconds = n * n / 2 * (PAIR + BOTH + _feature(facts) * features) + found * _entry(features)
     return seconds * _work_left(facts, n, both=True)
 
 
@@ -125,6 +127,10 @@ def leaves_seconds(facts: Facts) -> float:
     if not facts.stored and memory_bytes(n, features, 8, k) > memory_limit():
         return inf
     return pruned_seconds(facts.sample(), facts.space, k, n)
+
+
+def _feature(facts: Facts) -> float:
+    return DIFFERENCE if facts.direct and not facts.bits else FEATURE
 
 
 def _entry(features: int) -> float:

@@ -5,7 +5,16 @@ whose values are bounds with room for rounding.
 """
 
 from daskid.kernels._simd.sums import HALVES, LANES, fetch_row, row_squares, squares
-from daskid.kernels._simd.tiles import PRODUCTS, SQUARES, TILE, compare_tile, panel_rows
+from daskid.kernels._simd.tiles import (
+    ABSOLUTES,
+    LARGESTS,
+    PRODUCTS,
+    SQUARES,
+    TILE,
+    WRAPPED,
+    compare_tile,
+    panel_rows,
+)
 from daskid.kernels._simd.words import (
     EVERY,
     ONE,
@@ -18,14 +27,17 @@ from daskid.kernels._simd.words import (
 )
 
 __all__ = [
+    "ABSOLUTES",
     "EVERY",
     "HALVES",
     "LANES",
+    "LARGESTS",
     "ONE",
     "PRODUCTS",
     "SQUARES",
     "STRIDE",
     "TILE",
+    "WRAPPED",
     "below",
     "compare_tile",
     "fetch_row",

@@ -13,7 +13,9 @@ from daskid.typing import Array
 
 TILE, VECTORS, VECTOR_BYTES = (8, 3, 64) if get_host_cpu_features().get("avx512f") else (4, 3, 32)
 """Rows of a register tile, vectors of its columns, bytes of each: sums and operands are held."""
-PRODUCTS, SQUARES = range(2)
+PRODUCTS, SQUARES, ABSOLUTES, LARGESTS = range(4)
+WRAPPED = 3
+"""What is added to a form of differences where some features have periods."""
 
 
 def panel_rows(dtype: Any) -> int:
@@ -28,6 +30,7 @@ def compare_tile(
     y: Array,
     y_start: int,
     features: int,
+    period: Array,
     factor: float,
     x_add: Array,
     i: int,
@@ -43,10 +46,14 @@ def compare_tile(
     Parameters
     ----------
     form
-        What is added up over the features: ``PRODUCTS``, or ``SQUARES`` of differences.
+        What is added up over the features: ``PRODUCTS``, ``SQUARES`` or ``ABSOLUTES`` of
+        differences, or of these the ``LARGESTS``; plus ``WRAPPED``, with periods.
     x, x_start, y, y_start, features
         Panels, one after another, and where the ``TILE`` rows and the other panel begin: the
         next feature is ``panel_rows`` values further on.
+    period
+        (features,) periods, infinite where there is none: differences are at most what is left
+        of them. Empty without ``WRAPPED``.
     factor, x_add, i, y_add, j
         The value of row r and column c: ``factor`` times the sum, plus ``x_add[i + r]`` and
         ``y_add[j + c]``.
@@ -59,7 +66,7 @@ def compare_tile(
     width = panel_rows(x.dtype)
     places = np.arange(features)[:, np.newaxis] * width
     a, b = x[x_start + places + np.arange(TILE)].T, y[y_start + places + np.arange(width)]
-    total = a @ b if form == PRODUCTS else ((a[:, :, np.newaxis] - b) ** 2).sum(axis=1)
+    total = a @ b if form == PRODUCTS else _combined(form, a, b, period)
     rows, columns = np.arange(i, i + TILE)[:, np.newaxis], np.arange(j, j + width)
     value = total * x.dtype.type(factor) + (x_add[rows] + y_add[columns])
     hit = (value <= x_limit[rows]) | (value <= y_limit[columns])
@@ -68,8 +75,18 @@ def compare_tile(
     return int(hit.any())
 
 
+def _combined(form: int, a: Array, b: Array, period: Array) -> Array:
+    difference: Array = np.abs(a[:, :, np.newaxis] - b)
+    if form > LARGESTS:
+        form -= WRAPPED
+        difference = np.minimum(difference, period[:, np.newaxis] - difference)
+    if form == LARGESTS:
+        return np.asarray(difference.max(axis=1, initial=0))
+    return np.asarray((difference**2 if form == SQUARES else difference).sum(axis=1))
+
+
 OPERANDS = (
-    "x", "x_start", "y", "y_start", "features", "factor", "x_add", "i", "y_add", "j",
+    "x", "x_start", "y", "y_start", "features", "period", "factor", "x_add", "i", "y_add", "j",
     "x_limit", "y_limit", "low", "masks",
 )  # fmt: skip
 
@@ -77,11 +94,12 @@ OPERANDS = (
 def _tile(form: int) -> Any:
     @compiled
     def compare(
-        context: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, factor: Any,
-        x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any, masks: Any,
+        context: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, period: Any,
+        factor: Any, x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any,
+        masks: Any,
     ) -> Any:  # fmt: skip
         place = types.int64
-        places = x, place, y, place, place, x.dtype, x_add, place, y_add, place
+        places = x, place, y, place, place, period, x.dtype, x_add, place, y_add, place
         kinds = *places, x_limit, y_limit, low, masks
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -143,15 +161,12 @@ class _TileCode:
         width = WORD(VECTORS * self.lanes)
         x, y = (builder.add(given[n], builder.mul(f, width)) for n in ("x_start", "y_start"))
         columns = self.vectors("y", y)
-        out = []
+        out, period = [], self.repeated("period", f) if form > LARGESTS else None
         for r in range(TILE):
             row = self.repeated("x", builder.add(x, WORD(r)))
             for total, column in zip(sums[r], columns, strict=True):
-                a, b = row, column
-                if form == SQUARES:
-                    a = b = builder.fsub(row, column)
                 total.add_incoming(zero, before)
-                out.append(self.multiply_add(a, b, total))
+                out.append(self.combined(form, row, column, period, total))
                 total.add_incoming(out[-1], loop)
         following = builder.add(f, WORD(1))
         f.add_incoming(following, loop)
@@ -159,6 +174,36 @@ class _TileCode:
         builder.cbranch(more, loop, after)
         builder.position_at_end(after)
         return [out[r * VECTORS : (r + 1) * VECTORS] for r in range(TILE)]
+
+    def combined(self, form: int, row: Any, column: Any, period: Any, total: Any) -> Any:
+        """Write what a feature adds to a sum, or to the largest difference."""
+        builder = self.builder
+        if form == PRODUCTS:
+            return self.multiply_add(row, column, total)
+        difference = builder.fsub(row, column)
+        if form == SQUARES:
+            return self.multiply_add(difference, difference, total)
+        difference = self.absolute(difference)
+        if form > LARGESTS:
+            form -= WRAPPED
+            left = builder.fsub(period, difference)
+            difference = self.larger(left, difference, ">", smaller=True)
+        if form == SQUARES:
+            return self.multiply_add(difference, difference, total)
+        if form == ABSOLUTES:
+            return builder.fadd(total, difference)
+        return self.larger(difference, total, ">")
+
+    def absolute(self, value: Any) -> Any:
+        bits = 8 * VECTOR_BYTES // self.lanes
+        whole = ir.VectorType(ir.IntType(bits), self.lanes)
+        mask = ir.Constant(whole, [2 ** (bits - 1) - 1] * self.lanes)
+        sign_off = self.builder.and_(self.builder.bitcast(value, whole), mask)
+        return self.builder.bitcast(sign_off, self.vector)
+
+    def larger(self, a: Any, b: Any, operator: str, *, smaller: bool = False) -> Any:
+        above = self.builder.fcmp_ordered(operator, a, b)
+        return self.builder.select(above, b, a) if smaller else self.builder.select(above, a, b)
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         # one rounding where the processor has such an instruction, else two
@@ -178,25 +223,59 @@ class _TileCode:
         return [self.builder.load(address, align=ALIGNED) for address in addresses]
 
 
-_products, _squares_of_differences = _tile(PRODUCTS), _tile(SQUARES)
+(
+    _products,
+    _squares,
+    _absolutes,
+    _largests,
+    _wrapped_squares,
+    _wrapped_absolutes,
+    _wrapped_largests,
+) = (_tile(form) for form in range(LARGESTS + WRAPPED + 1))
 
 
 @overload(compare_tile, strict=False, inline="always")
 def _compiled_compare_tile(
-    form: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, factor: Any, x_add: Any,
-    i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any, masks: Any,
+    form: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, period: Any, factor: Any,
+    x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any, masks: Any,
 ) -> Any:  # fmt: skip
     def compare(
-        form: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, factor: Any,
-        x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any, masks: Any,
+        form: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, period: Any,
+        factor: Any, x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any,
+        masks: Any,
     ) -> Any:  # fmt: skip
         if form == PRODUCTS:
             return _products(
-                x, x_start, y, y_start, features, factor, x_add, i, y_add, j,
+                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
                 x_limit, y_limit, low, masks,
             )  # fmt: skip
-        return _squares_of_differences(
-            x, x_start, y, y_start, features, factor, x_add, i, y_add, j,
+        if form == SQUARES:
+            return _squares(
+                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
+                x_limit, y_limit, low, masks,
+            )  # fmt: skip
+        if form == ABSOLUTES:
+            return _absolutes(
+                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
+                x_limit, y_limit, low, masks,
+            )  # fmt: skip
+        if form == LARGESTS:
+            return _largests(
+                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
+                x_limit, y_limit, low, masks,
+            )  # fmt: skip
+        if form == SQUARES + WRAPPED:
+            return _wrapped_squares(
+                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
+                x_limit, y_limit, low, masks,
+            )  # fmt: skip
+        if form == ABSOLUTES + WRAPPED:
+            return _wrapped_absolutes(
+                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
+                x_limit, y_limit, low, masks,
+            )  # fmt: skip
+        return _wrapped_largests(
+            x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
             x_limit, y_limit, low, masks,
         )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The k nearest locations of rows, exact, block of rows against block of rows.
 
 Candidates are selected by bounds of reduced distances (register tiles of products or
-differences, or direct sums; of many features first those in few coordinates), then their
-distances are computed by differences in float64.
+differences; of many features first those in few coordinates), then their distances are computed
+by differences in float64.
 Lists are sorted by distance, then by location; free slots hold ``(inf, -1)``: the
 result does not depend on the order, size or number of blocks.
 """
@@ -10,9 +10,7 @@ result does not depend on the order, size or number of blocks.
 import numpy as np
 
 from daskid.kernels import bits
-from daskid.kernels._simd import PRODUCTS, SQUARES
 from daskid.kernels.metrics import DIFFERENT, largest_reduced
-from daskid.kernels.neighbors.direct import update_direct
 from daskid.kernels.neighbors.given import (
     BEATEN_BY_ALL,
     Block,
@@ -20,12 +18,12 @@ from daskid.kernels.neighbors.given import (
     Space,
     compared,
     empty_lists,
-    is_direct,
     seeded_lists,
+    unit_of,
 )
 from daskid.kernels.neighbors.merge import compare_all, merge_near
 from daskid.kernels.neighbors.pairs import Near, nobody_near, nothing_near, sweep
-from daskid.kernels.neighbors.panels import Bounds, Panels, bounds_of, panels_of
+from daskid.kernels.neighbors.panels import Bounds, Panels, bounds_of, form_of, panels_of
 from daskid.kernels.neighbors.pilot import is_worth_it
 from daskid.kernels.neighbors.projected import (
     projection_of,
@@ -137,9 +135,9 @@ def part_rows(features: int) -> int:
 def _first_bounds(x: Block, space: Space) -> Bounds | None:
     """Return the bounds in float32; None where there are none."""
     features = x.rows.shape[1]
-    if is_direct(space) or features >= LARGEST_FLOAT32:
+    if space.combine == DIFFERENT or features >= LARGEST_FLOAT32:
         return None
-    form = SQUARES if features <= DIFFERENCES_BELOW else PRODUCTS
+    form = form_of(space, features <= DIFFERENCES_BELOW)
     return bounds_of(features, np.float32, form)
 
 
@@ -149,14 +147,11 @@ def _update_part(
     """Update the lists of the rows ``todo``; ``first`` are bounds in float32 to begin with."""
     if todo.size == 0 or y.rows.shape[0] == 0:
         return
-    if is_direct(space):
-        todo = update_direct(lists, x, todo, y, space)
-    else:
-        if first is not None:
-            todo = _update_rows(lists, x, todo, y, space, np.float32, first)
-        if todo.size:
-            last = bounds_of(x.rows.shape[1], np.float64, SQUARES)
-            todo = _update_rows(lists, x, todo, y, space, np.float64, last)
+    if first is not None:
+        todo = _update_rows(lists, x, todo, y, space, np.float32, first)
+    if todo.size:
+        last = bounds_of(x.rows.shape[1], np.float64, form_of(space, few=True))
+        todo = _update_rows(lists, x, todo, y, space, np.float64, last)
     if todo.size:
         compare_all(
             lists.distance, lists.location, todo, x.rows, x.who, y.rows, y.who,
@@ -181,7 +176,7 @@ def _update_rows(
 
 
 def _limits(lists: Lists, panels: Panels, space: Space) -> Floats:
-    return largest_reduced(lists.distance[panels.order, -1], space.combine) * space.scale**2
+    return largest_reduced(lists.distance[panels.order, -1], space.combine) * unit_of(space)
 
 
 def _merge(

@@ -75,9 +75,16 @@ def compared(rows: Array, space: Space) -> Array:
 
 
 def factor_of(features: int, space: Space) -> Floats:
-    """Return what centered features (d,) are multiplied by: squares add up to distances."""
+    """Return what centered features (d,) are multiplied by, so that terms have their weight."""
     factor = np.full(features, space.scale)
-    return factor * np.sqrt(space.weight) if space.weight.size else factor
+    if space.weight.size:
+        factor *= np.sqrt(space.weight) if space.combine <= HALF_SQUARE else space.weight
+    return factor
+
+
+def unit_of(space: Space) -> float:
+    """Return what reduced distances are multiplied by where rows are multiplied by the scale."""
+    return space.scale**2 if space.combine <= HALF_SQUARE else space.scale
 
 
 def is_direct(space: Space) -> bool:

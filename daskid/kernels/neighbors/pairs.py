@@ -104,7 +104,7 @@ def sweep(
     hits = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, dtype)
     rule = bounds.form, dtype.type(bounds.factor), bounds.growth
     compare_panels(
-        x.values, y.values, x.features, x.add, y.add, x.who, y.who,
+        x.values, y.values, x.features, x.period, x.add, y.add, x.who, y.who,
         x_near, y_near, *rule, k, exclude, x is y, group, *hits,
         np.empty(TILE * width, dtype), np.empty(TILE, np.uint64),
     )  # fmt: skip
@@ -112,15 +112,16 @@ def sweep(
 
 @jit
 def compare_panels(
-    x: Array, y: Array, features: int, x_add: Array, y_add: Array, x_who: Ints, y_who: Ints,
-    x_near: Near, y_near: Near, form: int, factor: float, growth: float, k: int, exclude: int,
-    same: bool, group: int, row: Array, column: Array, value: Array, low: Array, masks: Array,
+    x: Array, y: Array, features: int, period: Array, x_add: Array, y_add: Array, x_who: Ints,
+    y_who: Ints, x_near: Near, y_near: Near, form: int, factor: float, growth: float, k: int,
+    exclude: int, same: bool, group: int, row: Array, column: Array, value: Array, low: Array,
+    masks: Array,
 ) -> None:  # fmt: skip
     """Compare panels with panels; with themselves and those behind them, if both are the same.
 
     Parameters
     ----------
-    x, y, features, x_add, y_add, x_who, y_who
+    x, y, features, period, x_add, y_add, x_who, y_who
         As in :class:`daskid.kernels.neighbors.panels.Panels`.
     x_near, y_near
         The candidates of the rows, which are collected.
@@ -146,7 +147,7 @@ def compare_panels(
                 for r in range(0, width, TILE):
                     i = a * width + r
                     if compare_tile(
-                        form, x, a * size + r, y, b * size, features, factor,
+                        form, x, a * size + r, y, b * size, features, period, factor,
                         x_add, i, y_add, j, x_limit, y_limit, low, masks,
                     ):  # fmt: skip
                         hits = _note(i, j, width, same, low, masks, row, column, value, hits)

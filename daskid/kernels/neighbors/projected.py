@@ -79,7 +79,7 @@ def projection_of(
         Whether a pair serves both its rows.
     """
     (n, features), m = x.rows.shape, y.rows.shape[0]
-    if not is_worth_it(n, m, features, known=space.axes.size > 0):
+    if is_direct(space) or not is_worth_it(n, m, features, known=space.axes.size > 0):
         return None
     given = _given(features, space, lists.distance.shape[1], both=both)
     limit = largest_reduced(lists.distance[:, -1], space.combine) * space.scale**2
