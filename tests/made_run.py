@@ -37,7 +37,8 @@ def run(n=N, copies=COPIES, **changes):
             "neighbor_distance": (
                 ("sample", "neighbor"), da.from_array(table, (chunk, -1)),
                 record("knn", k=K, metric="euclidean", exclude=5, duplicates="merge")
-                | {"units": "rad", "pairs": 79800, "seconds": 1.5, "method": "strips"},
+                | {"units": "rad", "pairs": 79800, "seconds": 1.5, "method": "strips",
+                   "peak_memory": 1_230_000_000},
             ),
             "location": ("sample", da.from_array(location, chunk)),
             "id_twonn": ((), da.from_array(np.array(2.0213)), record("twonn", method="ml")),

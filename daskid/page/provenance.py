@@ -12,11 +12,14 @@ import xarray as xr
 from daskid import variables as v
 from daskid.page.facts import parameters
 from daskid.page.markup import code, table
-from daskid.page.numbers import number
+from daskid.page.numbers import number, size
 from daskid.page.text import foreign
 
 PACKAGES = ("daskid", "dask", "numpy", "scipy", "xarray", "zarr", "numba", "matplotlib")
-COST = ("method", "pairs", "seconds")
+COST = {
+    "method": "method", "pairs": "pairs", "seconds": "seconds",
+    "peak_memory": "most memory of a process",
+}  # fmt: skip
 SAID = {"source", "source_shape", "rows_dropped", "features_dropped"}  # in the section on data
 MAX_ATTRIBUTES = 40
 MAX_VALUES = 8  # of a coordinate, in a command
@@ -135,8 +138,17 @@ def _cost(ds: xr.Dataset) -> str:
     if v.neighbor_distance.name not in ds.variables:
         return ""
     attrs = ds[v.neighbor_distance.name].attrs
-    rows = [(name, _amount(attrs[name])) for name in COST if name in attrs]
+    rows = [
+        (words, _bytes(attrs[name]) if name == "peak_memory" else _amount(attrs[name]))
+        for name, words in COST.items()
+        if name in attrs
+    ]
     return table("Cost of the neighbor search", (), rows) if rows else ""
+
+
+def _bytes(value: Any) -> str:
+    known = isinstance(value, int | np.integer) and value > 0
+    return size(int(value)) if known else "not known"
 
 
 def _amount(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import time
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
@@ -276,6 +277,23 @@ def test_cost__counts_pairs(expected):
     assert expected.cost["method"] == "strips"
     assert expected.cost["pairs"] == 600 * 500
     assert expected.cost["seconds"] >= 0
+    assert 2e7 < expected.cost["peak_memory"] < 1e12  # numpy and numba alone take more
+
+
+def _hold(size):
+    return int(np.ones(size, np.uint8).sum())
+
+
+def test_peak_memory__is_that_of_the_largest_process(client, monkeypatch):
+    assert list(pool.run(_hold, [(400_000_000,)])) == [(0, 400_000_000)]
+    own = 1000
+    monkeypatch.setattr(pool, "peak_bytes", lambda: own)
+    limit = time.monotonic() + 60
+    while pool.peak_memory() < 4e8:  # workers say so with their next heartbeat
+        assert time.monotonic() < limit
+        time.sleep(0.2)
+    own = 10**15
+    assert pool.peak_memory() == own
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 5, 8])

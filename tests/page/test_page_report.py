@@ -164,7 +164,8 @@ def test_report__data_provenance_and_commands(page):
         "coincident samples 4", "distinct locations 396", "neighbors stored 8 a sample",
         "metric euclidean", "exclude 5", "0 phi 2π",
         "knn k = 8, metric = euclidean, exclude = 5, duplicates = merge", "created 2026-11-22",
-        "pairs 79,800", "seconds 1.50", "method strips", "numpy", "daskid_version 0.1.0",
+        "pairs 79,800", "seconds 1.50", "most memory of a process 1.23 GB", "method strips",
+        "numpy", "daskid_version 0.1.0",
     ):  # fmt: skip
         assert words in shown, words
     opened = "daskid open /data/torsions.zarr RUN.zarr --variable phi_psi --period"

@@ -141,6 +141,7 @@ def search(
         "method": name,
         "pairs": found.pairs,
         "seconds": round(job.seconds + time.monotonic() - start, 3),
+        "peak_memory": pool.peak_memory(),
     }
     return Neighbors(found.distance, found.location, job.location, job.multiplicity, cost)
 

@@ -152,6 +152,7 @@ def search_new(
         "method": "append",
         "pairs": pairs,
         "seconds": round(job.seconds + time.monotonic() - start, 3),
+        "peak_memory": pool.peak_memory(),
     }
 
 

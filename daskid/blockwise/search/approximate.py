@@ -111,6 +111,7 @@ def search_approximate(
         "probes": probes,
         "pairs": pairs,
         "seconds": round(job.seconds + time.monotonic() - start, 3),
+        "peak_memory": pool.peak_memory(),
     }
     distance, location = lists or (None, None)
     return Approximate(distance, location, measured, len(found), certified, cost)

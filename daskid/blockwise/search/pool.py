@@ -15,7 +15,7 @@ import dask
 from dask import base
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from daskid.blockwise.search.workers import Watch, killed, lost, prepare
+from daskid.blockwise.search.workers import PEAK, Watch, killed, lost, peak_bytes, prepare
 
 WINDOW = 2
 """Tasks in flight per local thread: enough that none waits, few enough to hold."""
@@ -49,6 +49,16 @@ def current_client() -> Any:
         return distributed.get_client()
     except ValueError:
         return None
+
+
+def peak_memory() -> int:
+    """Return the most bytes that a process has held, this one or a worker, since it started.
+
+    Of workers as they last reported it, at most a few seconds ago; of lost ones nothing is known.
+    """
+    client = current_client()
+    workers = client.scheduler_info(-1)["workers"].values() if client is not None else ()
+    return max([peak_bytes(), *(int(worker["metrics"].get(PEAK, 0)) for worker in workers)])
 
 
 def resources() -> tuple[int, int, int | None]:

@@ -6,6 +6,8 @@ BLAS otherwise.
 """
 
 import os
+import resource
+import sys
 import time
 from typing import Any
 
@@ -14,7 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from daskid.blockwise.search.plan import IMPORTS_BYTES
 
-NAME = "daskid"
+NAME, PEAK = "daskid", "daskid_peak_bytes"
 LOOK_SECONDS, GONE_SECONDS, STILL_SECONDS = 5.0, 60.0, 600.0
 """How often to look; when nobody is there, or nobody does anything, for too long."""
 STILL_PERCENT = 10.0
@@ -34,8 +36,15 @@ def prepare(client: Any) -> None:
         def setup(self, worker: Any) -> None:
             if os.getpid() != self.driver:
                 threadpool_limits(1, user_api="blas")  # for the life of the process
+            worker.metrics[PEAK] = lambda _: peak_bytes()  # comes with each heartbeat
 
     client.register_plugin(Prepared())
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has held since it started."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 class Watch:
