@@ -29,7 +29,7 @@ def molecule():
 
 def climate():
     """A trajectory over three wells, more frames than are drawn one by one."""
-    ds = datasets.triple_well(4500, step=0.5, seed=2)
+    ds = datasets.triple_well(6500, step=0.5, seed=2)
     return daskid.analyze(ds, k=150, z=4)
 
 
@@ -147,7 +147,8 @@ def listed(page, head):
 @pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1600, "light")])
 @pytest.mark.parametrize("name", [*RUNS, "hostile"])
 def test_page__is_drawn_and_fits(visit, paths, name, width, scheme):
-    page = visit(name, width, color_scheme=scheme)
+    phone = width == 400
+    page = visit(name, width, color_scheme=scheme, has_touch=phone, is_mobile=phone)
     if name != "layers":
         page.wait_for_selector(READY)
     page.screenshot(path=paths(name).with_name(f"{width}-{scheme}.png"), full_page=True)
@@ -162,6 +163,10 @@ def test_page__is_drawn_and_fits(visit, paths, name, width, scheme):
     for panel in PANELS:
         assert painted(page, panel) > 100
         assert not page.locator(f"figure.of-{panel}:visible").count()
+        touched = page.locator(f"#{panel} .bk-events").evaluate(
+            "e => getComputedStyle(e).touchAction"
+        )
+        assert not phone or "pan-y" in touched or touched in ("auto", "manipulation")  # it scrolls
 
 
 def painted(page, panel):

@@ -28,8 +28,8 @@ from daskid.plot.rows import (
 )
 from daskid.typing import Array, Floats, Ints
 
-MAX_DOTS = 4000
-"""Samples drawn at random, one by one; of more the density is drawn as pixels too."""
+ALL, MAX_DOTS = 6000, 4000
+"""So many samples are all drawn one by one; of more these at random, and the density as pixels."""
 OF_PEAK = 30
 """Samples of each of the largest peaks, so that small ones have some."""
 MAX_SADDLES = 60
@@ -69,7 +69,7 @@ def describe(ds: xr.Dataset) -> dict[str, Any]:
     for variable in NAMED:
         if variable.name in known and ds[variable.name].dims == ("sample",):
             found[variable.name] = _taken(ds[variable.name].data, positions)
-    return found | (_pixels(plane) if ds.sizes["sample"] > MAX_DOTS else {"count": None})
+    return found | (_pixels(plane) if ds.sizes["sample"] > ALL else {"count": None})
 
 
 def _on_plane(ds: xr.Dataset) -> tuple[dict[str, Any], da.Array]:
@@ -128,7 +128,7 @@ def put(rows: Array, fitted: Floats, *, components: bool, period: Floats, weight
 
 def _chosen(ds: xr.Dataset, peaked: bool) -> da.Array:
     n = ds.sizes["sample"]
-    drawn = some(n, min(n, MAX_DOTS))
+    drawn = some(n, n if n <= ALL else MAX_DOTS)
     if not peaked:
         whole = np.column_stack([drawn, np.zeros_like(drawn), np.full_like(drawn, -1)])
         alone: da.Array = da.from_array(whole, chunks=-1)

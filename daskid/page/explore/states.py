@@ -104,7 +104,7 @@ def matrix(facts: Facts) -> figure:
     if shown.size <= WRITTEN:
         text = plot.text("x", "y", "short", source=source, text_align="center",
                          text_baseline="middle", text_font_size="12px")  # fmt: skip
-        text.nonselection_glyph = None
+        text.selection_glyph = text.nonselection_glyph = text.glyph  # one, for the colors to reach
         themed(
             text.glyph, text_color={"light": {"field": "on_light"}, "dark": {"field": "on_dark"}}
         )
