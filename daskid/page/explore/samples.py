@@ -100,7 +100,7 @@ def identities(facts: Facts) -> dict[str, Array]:
     if "state" in points:
         label, halo = np.nan_to_num(np.asarray(points["state"]), neginf=-1).T
         found["peak"] = label.astype(np.int64)
-        found["halo"] = np.where(halo > 0, "in its halo", "in its core").astype(object)
+        found["halo"] = np.where(halo > 0, "halo", "core").astype(object)
     return found
 
 
@@ -151,7 +151,7 @@ def _dots(plot: figure, columns: dict[str, Array], *, few: bool) -> None:
 
 def _said(columns: Mapping[str, Array]) -> list[tuple[str, str]]:
     every = [("sample", "id"), ("row", "row"), ("time", "time"), ("trajectory", "trajectory"),
-             ("peak", "peak"), ("", "halo"), ("log density", "level")]  # fmt: skip
+             ("peak", "peak"), ("in its", "halo"), ("log density", "level")]  # fmt: skip
     return [(words, column) for words, column in every if column in columns]
 
 
