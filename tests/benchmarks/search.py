@@ -3,6 +3,7 @@
     python tests/benchmarks/search.py [--samples 20000] [--rows D3 D20 D128] [--neighbors 2 100]
                                       [--threads 1] [--rounds 3] [--peers faiss sklearn ...]
                                       [--trajectory coordinates.npy]
+                                      [--metrics cityblock chebyshev cosine hamming periodic]
 
 Every method searches the same float32 rows for their k nearest others, in a process of its own
 that has the settings that suit it best; rounds are interleaved. Printed are medians of CPU
@@ -11,7 +12,10 @@ seconds, and of the ratios of a round to daskid's kernels and to its public step
 more than one thread on a busy machine, wall seconds say nothing. Distances of
 some rows are compared with differences in float64: the largest relative error, and the share of
 neighbors found (a distance up to that of the k-th counts). Peers that are not installed are left
-out, and named. Approximate ones only run when they are asked for.
+out, and named. Approximate ones only run when they are asked for. ``--metrics``: other distances,
+against scikit-learn's and scipy's brute force (``cdist`` and a partition, some rows at a time) on
+those of ``METRIC_ROWS`` that are asked for; hamming on random bits, periodic on angles, which only
+a loop over the features of ``cdist``'s rows in numpy can compare.
 """
 
 import argparse
@@ -32,6 +36,9 @@ ROWS = {
     "D4096": (4096, 10, 0.4), "D784d5": (784, 5, 1.0),
 }  # fmt: skip
 """Features, intrinsic dimension, and the share of the samples that the issue asks for."""
+METRICS = ["cityblock", "chebyshev", "cosine", "hamming", "periodic"]
+METRIC_ROWS = {"cityblock": (3, 20, 128), "chebyshev": (20, 128), "cosine": (20, 128),
+               "hamming": (64, 1024), "periodic": (2, 20)}  # fmt: skip
 EXACT = ["pairs", "knn", "faiss", "sklearn", "scipy", "pykdtree"]
 APPROXIMATE = ["pynndescent", "hnswlib"]
 TREES, MOST_FEATURES = {"scipy", "pykdtree"}, 20
@@ -164,6 +171,85 @@ def hnswlib(rows, k, threads):
     return np.sqrt(index.knn_query(rows, k + 1)[1][:, 1:])
 
 
+def other_rows(metric, n, features):
+    """Return rows for a metric: a Gaussian, bits or angles."""
+    rng = np.random.default_rng(0)
+    if metric == "periodic":
+        return (2 * np.pi * rng.random((n, features))).astype("f4")
+    x = rng.standard_normal((n, features)).astype("f4")
+    return (x > 0).astype("f4") if metric == "hamming" else x
+
+
+def other_knn(metric, rows, k):
+    """Search with the public step by another metric."""
+    import dask
+    import xarray as xr
+
+    import daskid
+
+    ds = xr.Dataset({"rows": (("sample", "feature"), rows)})
+    if metric == "periodic":
+        ds = ds.assign_coords(period=("feature", np.full(rows.shape[1], 2 * np.pi)))
+    name = "euclidean" if metric == "periodic" else metric
+    with dask.config.set({"scheduler": "synchronous", "daskid.progress": "none"}):
+        return daskid.knn(ds, k=k, metric=name, duplicates="keep").neighbor_distance.values
+
+
+def other_sklearn(metric, rows, k):
+    """Search by brute force."""
+    from sklearn.neighbors import NearestNeighbors
+
+    metric = "manhattan" if metric == "cityblock" else metric
+    search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute", metric=metric).fit(rows)
+    return search.kneighbors(rows)[0][:, 1:]
+
+
+def other_scipy(metric, rows, k):
+    """Compare some rows at a time with all."""
+    from scipy.spatial.distance import cdist
+
+    out = np.empty((len(rows), k))
+    for a in range(0, len(rows), 256):
+        if metric == "periodic":
+            square = np.zeros((len(rows[a : a + 256]), len(rows)))
+            for f in range(rows.shape[1]):
+                difference = np.abs(rows[a : a + 256, f, np.newaxis] - rows[:, f])
+                square += np.minimum(difference, 2 * np.pi - difference) ** 2
+            distance = np.sqrt(square)
+        else:
+            distance = cdist(rows[a : a + 256], rows, metric)
+        distance.partition(k, axis=1)
+        out[a : a + 256] = np.sort(distance[:, : k + 1], axis=1)[:, 1:]
+    return out
+
+
+def measure_metric(metric, rows, args):
+    """Measure one of the other metrics, all in this process, and print a line for each k."""
+    from threadpoolctl import threadpool_limits
+
+    peers = {"knn": other_knn, "sklearn": other_sklearn, "cdist": other_scipy}
+    if metric == "periodic":
+        del peers["sklearn"]
+    for k in args.neighbors:
+        spent, found = {name: [] for name in peers}, {}
+        with threadpool_limits(1):
+            for name, search in peers.items():
+                search(metric, rows[: 20 * k + 1000], k)
+            for _ in range(args.rounds):
+                for name, search in peers.items():
+                    start = time.process_time()
+                    found[name] = search(metric, rows, k)
+                    spent[name].append(time.process_time() - start)
+        for name in peers:
+            ratios = [a / b for a, b in zip(spent[name], spent["knn"], strict=True)]
+            error = np.abs(found[name] - found["cdist"]).max() / found["cdist"].max()
+            print(
+                f"{metric:<10}{rows.shape[1]:>5}{len(rows):>7}{k:>5} {name:<8}"
+                f"{statistics.median(spent[name]):>8.2f}{statistics.median(ratios):>7.2f}"
+                f"{error:>10.1e}", flush=True,
+            )  # fmt: skip
+
+
 METHODS = {
     f.__name__: f for f in (pairs, knn, faiss, sklearn, scipy, pykdtree, pynndescent, hnswlib)
 }
@@ -263,10 +349,17 @@ def main():
     parser.add_argument("--peers", nargs="+", default=EXACT, choices=METHODS)
     parser.add_argument("--approximate", action="store_true", help="pynndescent and hnswlib, too")
     parser.add_argument("--trajectory", help="an .npy file of (frame, coordinate) rows")
+    parser.add_argument("--metrics", nargs="*", default=[], choices=METRICS)
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
         serve(*args.serve, args.threads)
+        return
+    if args.metrics:
+        print("metric       D      N    k method     CPU s   /knn     error")
+        for metric in args.metrics:
+            for features in METRIC_ROWS[metric]:
+                measure_metric(metric, other_rows(metric, args.samples, features), args)
         return
     args.peers = list(dict.fromkeys(["pairs", *args.peers, *APPROXIMATE * args.approximate]))
     missing = [m for m in args.peers if not installed(m)]
