@@ -11,7 +11,7 @@ from daskid.io.layers import check_together, layers_of
 from daskid.kernels.layers import falls, pearson
 from daskid.typing import Floats
 
-DRAWS = 1000
+DRAWS, ROUNDING = 1000, 1e-9
 
 
 def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.Dataset:
@@ -23,7 +23,7 @@ def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.D
     as good as the other, and a network may be cut for transfer [1]_.
 
     Samples at the saddles between density peaks (``saddle_sample`` of :func:`daskid.peaks`), which
-    lie between the classes of a layer, are anchors for triplet losses.
+    lie between the classes of a layer, are anchors for triplet losses: see the second example.
 
     Parameters
     ----------
@@ -62,6 +62,18 @@ def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.D
     >>> out = cut_advice(*trees, k=10)
     >>> out.cut_overlap.values, float(out.cut_depth)
     (array([1., 1.]), nan)
+
+    Triplets of one layer: the anchor, and the nearest samples of its own and of another class.
+
+    >>> ds = daskid.datasets.gaussian_mixture(600, means=[[-1.5, 0], [1.5, 0]], seed=1)
+    >>> ds = daskid.peaks(daskid.density(daskid.kstar(daskid.knn(ds, k=120), dimension=2)))
+    >>> label = ds.rows.values[:, 0] > 0
+    >>> anchor = np.unique(ds.saddle_sample)
+    >>> near = ds.neighbor_index.values[anchor]
+    >>> same = label[near] == label[anchor, np.newaxis]
+    >>> positive, negative = (near[np.arange(anchor.size), s.argmax(1)] for s in (same, ~same))
+    >>> bool((label[positive] == label[anchor]).all() and (label[negative] != label[anchor]).all())
+    True
     """
     a, b = layers_of(tree_a), layers_of(tree_b)
     names = [name for name in a if name in b]
@@ -93,13 +105,12 @@ def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.D
 def _parting(depth: Floats, value: Floats, error: Floats) -> tuple[float, float]:
     """Return where overlaps fall to their middle, and the error of that."""
     top, bottom = int(value.argmax()), int(value.argmin())
-    if value[top] - value[bottom] < 3 * np.hypot(error[top], error[bottom]) or not (
-        value[top] > value[bottom]
-    ):
+    seen = max(3 * np.hypot(error[top], error[bottom]), ROUNDING)
+    where = falls(depth, value)
+    if not value[top] - value[bottom] > seen or np.isnan(where):
         return np.nan, np.nan
     rng = np.random.default_rng(0)
     drawn = [falls(depth, value + error * rng.standard_normal(value.size)) for _ in range(DRAWS)]
-    where = falls(depth, value)
     after = min(max(int(np.searchsorted(depth, where)), 1), depth.size - 1)
     between = (depth[after] - depth[after - 1]) ** 2 / 12
     return where, float(np.sqrt(np.nanvar(drawn) + between))
