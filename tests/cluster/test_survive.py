@@ -211,6 +211,30 @@ def test_worker_killed__the_search_goes_on(place, run, kept, on_client, method, 
     assert place.same_bits(run)
 
 
+def test_worker_killed_in_an_approximate_search__same_bits(place, run, on_client):
+    """Whoever is told to go on computes the lost cells again, from shuffled rows that are kept."""
+    options = {"k": K, "recall": 0.9}
+    with dask.config.set(scheduler="threads"):
+        expected = daskid.knn_approximate(daskid.open_rows(str(place.source)), **options)
+    killed = []
+
+    def kill():
+        wait_for_marks(run, 3, stage="cells")
+        os.kill(pids[0], signal.SIGKILL)
+        killed.append(pids[0])
+
+    local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "threads_per_worker": 1}
+    with LocalCluster(n_workers=2, **local) as cluster, Client(cluster) as client:
+        pids = [*client.run(os.getpid).values()]
+        killer = threading.Thread(target=kill)
+        killer.start()
+        found = daskid.knn_approximate(daskid.open_run(run), store=run, **options)
+        killer.join()
+        assert killed[0] not in client.run(os.getpid).values()
+    for name in ("neighbor_index", "neighbor_distance", "neighbor_recall"):
+        np.testing.assert_array_equal(found[name].values, expected[name].values)
+
+
 @contextmanager
 def cluster_of_processes(file):
     file.unlink(missing_ok=True)

@@ -233,3 +233,20 @@ def test_bad_input__is_named():
         select_features(rows(x[:40]), a, most=1)
     with pytest.raises(ValueError, match=r"metric: expected one of .* to choose features by, got"):
         select_features(layer(np.abs(x) + 1, metric="cosine"), a, most=1)
+
+
+def test_comparisons__of_approximate_neighbors_say_so():
+    x = np.random.default_rng(0).normal(size=(400, 3)).astype("f4")
+    exact = layer(x[:, :2], 6)
+    rough = daskid.knn_approximate(rows(x), k=6, recall=0.8)
+    said = rough.neighbor_index.attrs["approximate"]
+    found = [
+        information_imbalance(rough, exact),
+        overlap(rough, exact, k=3),
+        imbalance_plane({"a": rough, "b": exact}),
+    ]
+    for out in found:
+        assert out.attrs["approximate"] == f"a: {said}"
+        assert all(out[name].attrs["approximate"] == f"a: {said}" for name in out.data_vars)
+    assert select_features(exact, rough, most=1).attrs["approximate"] == f"target: {said}"
+    assert "approximate" not in information_imbalance(exact, exact).attrs

@@ -12,6 +12,7 @@ from daskid.blockwise.comparison.ranks import Rows
 from daskid.estimators.comparison.overlaps import local_mean
 from daskid.estimators.comparison.samples import (
     Samples,
+    approximate,
     check_number,
     check_whole,
     layer_of,
@@ -121,7 +122,7 @@ def information_imbalance(a: xr.Dataset, b: xr.Dataset, *, k: int = 1, lag: int 
         v.imbalance_ba_error: ba[1],
         v.imbalance_floor: (k + 1) / n,
     }
-    return result(values, {"k": k, "lag": lag, "samples": n}, samples.covers)
+    return result(values, {"k": k, "lag": lag, "samples": n, **approximate(layers)}, samples.covers)
 
 
 def imbalances(

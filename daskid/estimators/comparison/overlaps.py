@@ -12,6 +12,7 @@ from daskid.estimators.comparison.labels import codes_of
 from daskid.estimators.comparison.samples import (
     Layer,
     Samples,
+    approximate,
     check_number,
     check_whole,
     layer_of,
@@ -104,7 +105,7 @@ def overlap(a: xr.Dataset, b: xr.Dataset, *, k: int = 30) -> xr.Dataset:
         v.overlap_error: kernels.standard_error(*found, samples.group),
         v.overlap_chance: k / (n - 1),
     }
-    return result(values, {"k": k, "samples": n}, samples.covers)
+    return result(values, {"k": k, "samples": n, **approximate(layers)}, samples.covers)
 
 
 def _overlap(

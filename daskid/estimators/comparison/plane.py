@@ -9,6 +9,7 @@ import xarray as xr
 from daskid import variables as v
 from daskid.estimators.comparison.imbalance import Near, imbalances
 from daskid.estimators.comparison.samples import (
+    approximate,
     check_number,
     check_whole,
     layer_of,
@@ -96,7 +97,9 @@ def imbalance_plane(tree: xr.DataTree | Mapping[str, xr.Dataset], *, k: int = 1)
         for i, (value, error) in zip(others, found, strict=True):
             values[i, target], errors[i, target] = value, error
     out = result(
-        {v.imbalance: values, v.imbalance_error: errors}, {"k": k, "samples": n}, samples.covers
+        {v.imbalance: values, v.imbalance_error: errors},
+        {"k": k, "samples": n, **approximate(layers)},
+        samples.covers,
     )
     return out.assign_coords(layer=names, other_layer=names)
 

@@ -158,11 +158,18 @@ def rows_of(layer: Layer, samples: Samples, number: int) -> Rows:
     )
 
 
+def approximate(layers: Mapping[str, Layer]) -> dict[str, str]:
+    """Return the attribute of what comes of approximate neighbors; none if all are exact."""
+    attrs = {name: layer.ds[v.neighbor_index.name].attrs for name, layer in layers.items()}
+    said = [f"{name}: {a[v.APPROXIMATE]}" for name, a in attrs.items() if v.APPROXIMATE in a]
+    return {v.APPROXIMATE: "; ".join(said)} if said else {}
+
+
 def result(values: Mapping[v.Variable, Any], attrs: Mapping[str, Any], covers: str) -> xr.Dataset:
     """Return a new dataset of variables, with what is known of them."""
-    described = {}
+    described, known = {}, {k: x for k, x in attrs.items() if k == v.APPROXIMATE}
     for variable, value in values.items():
-        own = {"long_name": variable.long_name, "units": variable.units}
+        own = {"long_name": variable.long_name, "units": variable.units, **known}
         own |= {"covers": covers} if variable.name.endswith("_error") else {}
         described[variable.name] = (variable.dims, np.asarray(value), own)
     return xr.Dataset(described, attrs=dict(attrs))

@@ -15,6 +15,7 @@ from daskid.blockwise.search.source import source_of
 from daskid.estimators.comparison.imbalance import information_imbalance
 from daskid.estimators.comparison.samples import (
     Layer,
+    approximate,
     check_number,
     check_whole,
     layer_of,
@@ -118,7 +119,7 @@ def select_features(ds: xr.Dataset, target: xr.Dataset, *, most: int) -> xr.Data
         found.append(_checked(ds, target, chosen, metric, aim.exclude))
     values: dict[v.Variable, Any] = {v.selected_feature: chosen}
     values |= dict(zip(_OUTPUTS, np.array(found).T, strict=True))
-    attrs = {"samples": samples.group.size, "metric": metric}
+    attrs = {"samples": samples.group.size, "metric": metric, **approximate({"target": aim})}
     return result(values, attrs, samples.covers).assign_coords(selected=np.arange(1, most + 1))
 
 
