@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 BUDGETS = {
     "cluster": 600, "estimators": 560, "kernels": 420, "datasets": 180, "cli": 180, "io": 240,
-    "blockwise": 270, "page": 380, "notebooks": 270,
+    "blockwise": 270, "page": 380, "notebooks": 270, "recipes": 150,
 }  # fmt: skip
 """Seconds that the tests of a folder may take in CI, 90 where nothing is said."""
 SPENT = {}

@@ -11,7 +11,8 @@ from daskid.io.layers import check_together, layers_of
 from daskid.kernels.layers import falls, pearson
 from daskid.typing import Floats
 
-DRAWS, ROUNDING = 1000, 1e-9
+DRAWS, LEAST = 1000, 0.01
+"""Overlaps drawn anew; a smaller fall may be one of ties, which are counted by expectation."""
 
 
 def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.Dataset:
@@ -38,7 +39,7 @@ def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.D
     A dataset over ``layer``: ``cut_overlap`` with its error; and ``cut_depth``, relative depth,
     with ``cut_depth_error``: of overlaps drawn anew within their errors, and of the place
     between two layers (their distance over the square root of 12). NaN where the overlap
-    falls by less than 3 of its errors: the networks do not part.
+    falls by less than 3 of its errors, or by less than 0.01: the networks do not part.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.D
 def _parting(depth: Floats, value: Floats, error: Floats) -> tuple[float, float]:
     """Return where overlaps fall to their middle, and the error of that."""
     top, bottom = int(value.argmax()), int(value.argmin())
-    seen = max(3 * np.hypot(error[top], error[bottom]), ROUNDING)
+    seen = max(3 * np.hypot(error[top], error[bottom]), LEAST)
     where = falls(depth, value)
     if not value[top] - value[bottom] > seen or np.isnan(where):
         return np.nan, np.nan

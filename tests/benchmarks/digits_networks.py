@@ -50,6 +50,9 @@ def show_anchors(ds):
     """Print what lies at the saddles of a layer: anchors for triplets."""
     label, near = ds.true_label.values, ds.neighbor_index.values
     anchor = np.unique(ds.saddle_sample.values)
+    if not anchor.size:
+        print(f"anchors: none, {ds.sizes['peak']} peaks without a saddle between them")
+        return
     mixed = (label[near[anchor, :30]] != label[anchor, None]).mean()
     usual = (label[near[:, :30]] != label[:, None]).mean()
     print(f"anchors: {anchor.size} saddle samples, {mixed:.2f} of their neighbors are other digits "
@@ -87,7 +90,9 @@ def main():
     show_cut("one network and itself", trees[f"{best}0"], trees[f"{best}0"])
     show_cut("two seeds", trees[f"{best}0"], trees[f"{best}1"])
     show_cut("trained and untrained", trees[f"{best}0"], trees["0 epochs, seed 0"])
-    show_anchors(trees[f"{best}0"]["relu3"].to_dataset())
+    for layer in LAYERS:
+        print(f"{layer}: ", end="")
+        show_anchors(trees[f"{best}0"][layer].to_dataset())
 
 
 if __name__ == "__main__":
