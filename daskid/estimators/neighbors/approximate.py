@@ -54,13 +54,13 @@ def knn_approximate(
     What is missed is not random: it is far neighbours, and those of samples between cells.
     Dimensions come out too low, and distances too large. Changes against exact neighbours
     (20,000 samples of a Gaussian in 5 and in 10 dimensions, k = 31; of the mean log density at
-    the true dimension; ``tests/benchmarks/approximate.py``, with cells of an earlier form)::
+    the true dimension; ``tests/benchmarks/approximate.py``)::
 
         recall        TwoNN             MLE, k = 30       log density, PAk
-        0.83   0.81   -1.3 %   -1.8 %   -8.8 %   -8.1 %   -0.02   -0.04
-        0.91   0.91   -0.4 %   -0.6 %   -4.6 %   -4.2 %    0.00   -0.01
-        0.96   0.95   -0.1 %   -0.2 %   -2.1 %   -2.2 %   +0.01    0.00
-        0.993  0.993   0.0 %    0.0 %   -0.4 %   -0.4 %    0.00    0.00
+        0.83   0.83   -1.1 %   -1.8 %   -8.9 %   -7.6 %   -0.02   -0.05
+        0.93   0.91   -0.3 %   -0.6 %   -3.8 %   -4.1 %    0.00   -0.01
+        0.96   0.96   -0.1 %   -0.2 %   -2.1 %   -2.0 %   +0.01    0.00
+        0.994  0.992   0.0 %    0.0 %   -0.4 %   -0.4 %    0.00    0.00
         0.999  0.999   0.0 %    0.0 %   -0.1 %   -0.1 %    0.00    0.00
 
     100,000 samples of 128 features about a plane of 10 dimensions took 5.8 s of CPU time, the exact

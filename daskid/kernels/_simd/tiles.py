@@ -91,23 +91,37 @@ OPERANDS = (
 )  # fmt: skip
 
 
-def _tile(form: int) -> Any:
-    @compiled
-    def compare(
-        context: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, period: Any,
-        factor: Any, x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any,
-        masks: Any,
-    ) -> Any:  # fmt: skip
-        place = types.int64
-        places = x, place, y, place, place, period, x.dtype, x_add, place, y_add, place
-        kinds = *places, x_limit, y_limit, low, masks
+@compiled
+def _tile(
+    context: Any, form: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any,
+    period: Any, factor: Any, x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any,
+    low: Any, masks: Any,
+) -> Any:  # fmt: skip
+    place = types.int64
+    places = x, place, y, place, place, period, x.dtype, x_add, place, y_add, place
+    kinds = *places, x_limit, y_limit, low, masks
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _TileCode(context, builder, kinds, arguments).write(form)
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        form, *given = arguments
+        before, found = builder.block, []
+        after = builder.append_basic_block("compared")
+        for number in range(LARGESTS + WRAPPED + 1):
+            block = builder.append_basic_block(f"form{number}")
+            builder.position_at_end(block)
+            every = _TileCode(context, builder, kinds, given).write(number)
+            found.append((block, every, builder.block))
+            builder.branch(after)
+        builder.position_at_end(before)
+        switch = builder.switch(form, found[-1][0])
+        for number, (block, *_) in enumerate(found[:-1]):
+            switch.add_case(WORD(number), block)
+        builder.position_at_end(after)
+        out = builder.phi(WORD)
+        for _, every, block in found:
+            out.add_incoming(every, block)
+        return out
 
-        return types.uint64(*kinds), generate
-
-    return compare
+    return types.uint64(place, *kinds), generate
 
 
 class _TileCode:
@@ -223,17 +237,6 @@ class _TileCode:
         return [self.builder.load(address, align=ALIGNED) for address in addresses]
 
 
-(
-    _products,
-    _squares,
-    _absolutes,
-    _largests,
-    _wrapped_squares,
-    _wrapped_absolutes,
-    _wrapped_largests,
-) = (_tile(form) for form in range(LARGESTS + WRAPPED + 1))
-
-
 @overload(compare_tile, strict=False, inline="always")
 def _compiled_compare_tile(
     form: Any, x: Any, x_start: Any, y: Any, y_start: Any, features: Any, period: Any, factor: Any,
@@ -244,38 +247,8 @@ def _compiled_compare_tile(
         factor: Any, x_add: Any, i: Any, y_add: Any, j: Any, x_limit: Any, y_limit: Any, low: Any,
         masks: Any,
     ) -> Any:  # fmt: skip
-        if form == PRODUCTS:
-            return _products(
-                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
-                x_limit, y_limit, low, masks,
-            )  # fmt: skip
-        if form == SQUARES:
-            return _squares(
-                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
-                x_limit, y_limit, low, masks,
-            )  # fmt: skip
-        if form == ABSOLUTES:
-            return _absolutes(
-                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
-                x_limit, y_limit, low, masks,
-            )  # fmt: skip
-        if form == LARGESTS:
-            return _largests(
-                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
-                x_limit, y_limit, low, masks,
-            )  # fmt: skip
-        if form == SQUARES + WRAPPED:
-            return _wrapped_squares(
-                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
-                x_limit, y_limit, low, masks,
-            )  # fmt: skip
-        if form == ABSOLUTES + WRAPPED:
-            return _wrapped_absolutes(
-                x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
-                x_limit, y_limit, low, masks,
-            )  # fmt: skip
-        return _wrapped_largests(
-            x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
+        return _tile(
+            form, x, x_start, y, y_start, features, period, factor, x_add, i, y_add, j,
             x_limit, y_limit, low, masks,
         )  # fmt: skip
 
