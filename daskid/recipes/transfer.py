@@ -67,7 +67,7 @@ def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.D
     Triplets of one layer: the anchor, and the nearest samples of its own and of another class.
 
     >>> ds = daskid.datasets.gaussian_mixture(600, means=[[-1.5, 0], [1.5, 0]], seed=1)
-    >>> ds = daskid.peaks(daskid.density(daskid.kstar(daskid.knn(ds, k=120), dimension=2)))
+    >>> ds = daskid.peaks(daskid.density(daskid.kstar(daskid.knn(ds, k=240), dimension=2)))
     >>> label = ds.rows.values[:, 0] > 0
     >>> anchor = np.unique(ds.saddle_sample)
     >>> near = ds.neighbor_index.values[anchor]
