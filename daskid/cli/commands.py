@@ -196,7 +196,9 @@ def _demo(out: str, workers: int | None) -> None:
         for features, words in DEMO:
             click.echo(f"\n{words}")
             run = str(folder / f"{features}.zarr")
-            ds = recipes.analyze(datasets.alanine_dipeptide(features), store=run, overwrite=True)
+            ds = recipes.analyze(
+                datasets.alanine_dipeptide(features), exclude="auto", store=run, overwrite=True
+            )
             tell(ds)
             click.echo(f"page: {write_report(ds, folder / f'{features}.html')}")
 
