@@ -28,9 +28,9 @@ def molecule():
 
 
 def climate():
-    """A trajectory over three wells, more frames than are drawn one by one."""
-    ds = datasets.triple_well(6500, step=0.5, seed=2)
-    return daskid.analyze(ds, k=150, z=4)
+    """Four trajectories of a climate of two states, more frames than are drawn one by one."""
+    ds = datasets.ghil_sellers(1625, sigma=0.4, step=60, members=4, seed=7)
+    return daskid.analyze(ds.load().chunk(sample=1625), k=250, exclude=20)
 
 
 def hostile(ds):
