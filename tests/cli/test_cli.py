@@ -122,7 +122,7 @@ def test_fault__is_told_from_a_wrong_input(monkeypatch, capsys, run):
     def broken(*_):
         raise KeyError("inside")
 
-    monkeypatch.setattr("daskid.cli.commands.open_run", broken)
+    monkeypatch.setattr("daskid.cli.steps.open_run", broken)
     assert call("show", run) == 3
     assert "a fault of daskid" in capsys.readouterr().err
 
