@@ -63,9 +63,10 @@ def layer_of(ds: xr.Dataset, k: int, name: str) -> Layer:
     distance, index = v.read(ds, v.neighbor_distance, v.neighbor_index)
     n, stored = index.shape
     if stored <= k:
+        fewer = f", or use k={stored - 1} or less" if stored > 1 else ""
         raise ValueError(
             f"{name}: expected lists of {k + 1} neighbors or more for k={k}, got {stored}: "
-            f"run knn with k={k + 1}, or use k={stored - 1} or less; the next one shows ties"
+            f"run knn with k={k + 1}{fewer}; the next one shows ties"
         )
     location = np.arange(n)
     if v.location.name in ds.variables:
