@@ -90,7 +90,7 @@ class Forked:
     """
 
     def __init__(self, module, *arguments, host=None, settings=None):
-        given = (module, arguments, host, settings or {})
+        given = (module, arguments, host, settings or {}, dict(os.environ))
         self.process = get_mp_context().Process(target=_main, args=given)
         self.process.start()
 
@@ -121,8 +121,13 @@ class Forked:
         self.wait(PATIENCE)
 
 
-def _main(module, arguments, host, settings):
-    """Run a command line in a new process, without a word."""
+def _main(module, arguments, host, settings, environment):
+    """Run a command line in a new process, without a word.
+
+    The server may be older than what a test has set in the environment since.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
     if host is not None:
         with Path(f"/var/run/netns/{host}").open() as namespace:
             assert ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET) == 0

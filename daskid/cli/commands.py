@@ -15,6 +15,7 @@ from daskid.cli.steps import (
     on_cluster,
     options,
     overwrite_option,
+    page_of,
     parameter_helps,
     run_argument,
     run_or_table,
@@ -181,7 +182,7 @@ def tell(ds: xr.Dataset) -> None:
 
 
 def _report(run: str, out: str | None, interactive: bool | None) -> None:
-    path = out or Path(run).with_suffix(".html")
+    path = out or page_of(run)
     path = write_report(run_or_table(run), path, interactive=interactive)
     click.echo(f"page: {path}")
 

@@ -1,13 +1,19 @@
 """The command layers: all layers of a network, side by side."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from daskid import recipes
 from daskid import variables as v
-from daskid.cli.steps import cluster_options, documentation, on_cluster, options, overwrite_option
+from daskid.cli.steps import (
+    cluster_options,
+    documentation,
+    on_cluster,
+    options,
+    overwrite_option,
+    page_of,
+)
 from daskid.io.layers import open_layers
 from daskid.page import report as write_report
 from daskid.page import summary
@@ -43,7 +49,7 @@ def _layers(
         ]
         peaks = int(table[v.profile_peaks.name][i])
         click.echo(f"{name!s:<24.24}{depth:>7}{peaks:>7}" + "".join(f"{c:>20}" for c in cells))
-    path = write_report(table, page or Path(out).with_suffix(".html"))
+    path = write_report(table, page or page_of(out))
     click.echo(f"\nruns: {out}\npage: {path}")
 
 

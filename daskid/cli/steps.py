@@ -5,6 +5,7 @@ import re
 import types
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
@@ -20,6 +21,12 @@ RUN_KEYWORDS = ("store", "overwrite")
 def run_or_table(store: str) -> xr.Dataset:
     """Open a run, or the table of a folder of runs of layers."""
     return open_table(store) if is_folder(store) else open_run(store)
+
+
+def page_of(store: str) -> Path:
+    """Return where the page of a run or of a folder of layers goes: beside it."""
+    path = Path(store)
+    return path.with_name(f"{path.name.removesuffix('.zarr')}.html")
 
 
 def command(name: str, step: Callable[..., xr.Dataset]) -> click.Command:

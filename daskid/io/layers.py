@@ -77,7 +77,7 @@ def open_layers(source: Layers, *, variable: str | None = None) -> xr.DataTree:
             "none: give the group that holds them"
         )
     check_together(found)
-    return xr.DataTree.from_dict({f"/{name}": ds for name, ds in _with_depth(found).items()})
+    return xr.DataTree.from_dict({f"/{name}": ds for name, ds in with_depth(found).items()})
 
 
 def layers_of(tree: xr.DataTree) -> dict[str, xr.Dataset]:
@@ -143,15 +143,24 @@ def run_of(store: str | Path, name: str) -> str:
 def save_table(table: xr.Dataset, store: str | Path) -> None:
     """Write what layers say side by side into their folder of runs: a file that xarray opens."""
     coords = {name: _portable(x) for name, x in table.coords.items()}
-    content: Any = table.assign_coords(coords).to_netcdf(engine="scipy")
+    empty = [name for name, size in table.sizes.items() if not size]  # unlimited, in that format
+    content: Any = table.assign_coords(coords).drop_dims(empty).to_netcdf(engine="scipy")
     ledger.write(Path(store).absolute() / TABLE, bytes(content))
 
 
 def _portable(x: xr.DataArray) -> xr.DataArray:
-    """Return names as objects, and as such whole numbers of more bits than any netCDF has."""
-    if x.dtype.kind in "iu" and (np.abs(x.values.astype("f8")) >= 2**31).any():
-        return x.astype("T").astype(object)
+    """Return a coordinate in a type that any netCDF has: as text where numbers would not do."""
+    if x.dtype.kind in "iu":
+        beyond = x.size and (int(x.values.max()) >= 2**31 or int(x.values.min()) < -(2**31))
+        return x.astype("T").astype(object) if beyond else x.astype("i4")
+    if x.dtype.kind in "mM":
+        return x.copy(data=np.array([str(one) for one in x.values], object))
     return x.astype(object) if x.dtype.kind == "T" else x
+
+
+def drop_table(store: str | Path) -> None:
+    """Take the table out of a folder of runs that are about to change."""
+    (Path(store) / TABLE).unlink(missing_ok=True)
 
 
 def open_table(store: str | Path) -> xr.Dataset:
@@ -210,7 +219,7 @@ def _check_same(key: str, first: str, known: Array, name: str, own: Array) -> No
         )
 
 
-def _with_depth(layers: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+def with_depth(layers: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     """Return the layers with relative depths, evenly spaced where one of a network has none."""
     networks: dict[str, list[str]] = {}
     for name in layers:

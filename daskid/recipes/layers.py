@@ -22,7 +22,15 @@ from daskid.estimators.layers import genealogy
 from daskid.estimators.moments import principal_components
 from daskid.estimators.neighbors import knn
 from daskid.estimators.peaks import peaks
-from daskid.io.layers import check_together, layers_of, network_of, run_of, save_table
+from daskid.io.layers import (
+    check_together,
+    drop_table,
+    layers_of,
+    network_of,
+    run_of,
+    save_table,
+    with_depth,
+)
 from daskid.io.store import save
 from daskid.typing import Floats
 
@@ -123,8 +131,10 @@ def layer_profile(
     >>> [f"{d:.0f}" for d in out.profile_id.values]
     ['2', '6', '3']
     """
-    layers = layers_of(tree)
+    layers = with_depth(layers_of(tree))
     check_together(layers)
+    if store is not None:
+        drop_table(store)
     done = {
         name: _profiled(
             ds, None if store is None else run_of(store, name), labels, overwrite, name,

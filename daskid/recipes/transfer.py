@@ -90,7 +90,8 @@ def cut_advice(tree_a: xr.DataTree, tree_b: xr.DataTree, *, k: int = 30) -> xr.D
     ))  # fmt: skip
     given = [a[name].attrs.get("depth", i / (len(names) - 1)) for i, name in enumerate(names)]
     depth = np.array(given, np.float64)
-    where, spread = _parting(depth, value, error)
+    order = np.argsort(depth, kind="stable")
+    where, spread = _parting(depth[order], value[order], error[order])
     covers = "errors of the overlaps, and the distance of layers; not another training"
     out = v.assign(
         xr.Dataset(),

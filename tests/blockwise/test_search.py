@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import daskid
 from daskid.blockwise import search as job
 from daskid.blockwise.search import pool
 from daskid.kernels import locations, neighbors
-from daskid.storage.rows import MemoryRows, RowReader
+from daskid.storage.rows import MemoryRows, RowReader, recall
 
 # the package has functions of these names
 scan = importlib.import_module("daskid.blockwise.search.scan")
@@ -285,15 +286,33 @@ def _hold(size):
 
 
 def test_peak_memory__is_that_of_the_largest_process(client, monkeypatch):
-    assert list(pool.run(_hold, [(400_000_000,)])) == [(0, 400_000_000)]
     own = 1000
     monkeypatch.setattr(pool, "peak_bytes", lambda: own)
+    size = pool.peak_memory() + 400_000_000  # more than workers have held so far
+    assert list(pool.run(_hold, [(size,)])) == [(0, size)]
     limit = time.monotonic() + 60
-    while pool.peak_memory() < 4e8:  # workers say so with their next heartbeat
+    while pool.peak_memory() < size:  # workers say so with their next heartbeat
         assert time.monotonic() < limit
         time.sleep(0.2)
     own = 10**15
     assert pool.peak_memory() == own
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_axes__are_those_of_all_rows_where_they_are_sorted(tmp_path, stored):
+    n, d = 20_000, 60
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, 4)) @ rng.standard_normal((4, d))
+    x[: n // 8] = rng.standard_normal((n // 8, 4)) @ rng.standard_normal((4, d))
+    source = MemoryRows(x)
+    if stored:
+        np.save(tmp_path / "x.npy", x)
+        source = recall(daskid.open_rows(str(tmp_path / "x.npy")).rows.data.name)
+    seen = job.some_rows(source)
+    first = seen[: len(seen) // 8]
+    axes = np.linalg.svd(first - first.mean(axis=0), full_matrices=False)[2][:8]
+    y = x - x.mean(axis=0)
+    assert ((y @ axes.T) ** 2).sum() > 0.95 * (y**2).sum()
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 5, 8])

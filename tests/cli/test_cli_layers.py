@@ -70,6 +70,23 @@ def test_table__names_and_numbers_of_any_size(tmp_path):
     assert stored.layer_peaks.values.tolist() == [1, -1, 2**30]
 
 
+@pytest.mark.parametrize("kind", ["u1", "u2", "i8", "?", "U3", "M8[ns]", "m8[s]", "T"])
+def test_table__labels_of_any_dtype(tmp_path, kind):
+    labels = np.array([1, 200], "i8").astype(np.dtypes.StringDType() if kind == "T" else kind)
+    curve = (("layer", "rank"), np.zeros((2, 0)))
+    table = xr.Dataset({"match": ("class", [0.5, 1.0]), "curve": curve}, {"class": labels})
+    save_table(table, tmp_path)  # and no layer has a curve
+    stored = open_table(tmp_path)
+    assert stored.sizes["class"] == 2
+    assert [str(x) for x in stored["class"].values] == [str(x) for x in labels]
+
+
+def test_page__of_a_folder_keeps_its_whole_name(folder):
+    (folder / "out").rename(folder / "rate_0.1")
+    assert "rate_0.1.html" in run("report", folder / "rate_0.1")
+    (folder / "rate_0.1").rename(folder / "out")
+
+
 def test_unfinished__says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match="run daskid layers again"):
         open_table(tmp_path)

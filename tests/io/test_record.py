@@ -5,7 +5,7 @@ import pytest
 import zarr
 
 from daskid.io.layers import layers_of, open_layers
-from daskid.io.record import record, writing
+from daskid.io.record import modules, record, writing
 from daskid.storage import ledger
 
 torch = pytest.importorskip(
@@ -247,6 +247,13 @@ def test_reduce__means_leave_out_padding(tmp_path):
     with torch.no_grad():
         own = model.embed(first["input_ids"])[0, first["attention_mask"][0] == 1].mean(dim=0)
     np.testing.assert_allclose(a["embed"].rows[0], own, rtol=1e-5, atol=1e-6)
+
+
+def test_mean__of_half_precision_and_of_padding_that_is_no_number():
+    tokens = torch.full((1, 512, 4), 300.0, dtype=torch.float16)
+    tokens[0, 500:] = torch.nan
+    batch = modules.Batch((), {modules.MASK: torch.arange(512)[None] < 500}, None, None)
+    assert modules._mean(tokens, batch).tolist() == [[300.0] * 4]
 
 
 def test_record__refuses_batches_of_other_lengths(tmp_path):

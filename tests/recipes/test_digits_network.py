@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from benchmarks import digits_layers
 
 from daskid.io.record import record
 from daskid.recipes import layer_profile
@@ -11,7 +12,6 @@ from daskid.recipes.transfer import cut_advice
 
 torch = pytest.importorskip("torch", reason="torch is not installed: only record needs it")
 sklearn = pytest.importorskip("sklearn.datasets")
-digits_layers = pytest.importorskip("benchmarks.digits_layers")
 LAYERS, SAMPLES = ("input", "pool", "relu3"), 500
 
 

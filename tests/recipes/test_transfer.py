@@ -32,6 +32,13 @@ def test_cut_advice__finds_where_networks_part():
     assert 0.25 < float(out.cut_depth) < 0.75
     between, error = 0.25 / np.sqrt(12), float(out.cut_depth_error)
     assert between < error < 2 * between
+    turned = [
+        xr.DataTree.from_dict({f"/{n}": tree[n].to_dataset() for n in reversed([*tree.children])})
+        for tree in (network(mixed, 1), network(mixed, 2))
+    ]
+    assert float(cut_advice(*turned, k=10).cut_depth) == pytest.approx(
+        float(out.cut_depth), abs=0.1
+    )
     later = [0.0, 0.0, 0.0, 0.0, 1.0]
     other = cut_advice(network(later, 1), network(later, 2), k=10)
     assert float(other.cut_depth) == pytest.approx(0.875, abs=0.02)

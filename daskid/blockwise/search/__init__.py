@@ -155,12 +155,15 @@ def _facts(job: Job) -> Facts:
 
 
 def some_rows(source: Source) -> Array:
-    """Return a few thousand random rows: those of a source at rest from blocks all over it."""
+    """Return a few thousand random rows, in random order: any part of them is random as well.
+
+    Those of a source at rest are of some blocks from all over it.
+    """
     n, features = source.shape
     size = min(n, SAMPLE_ROWS, 1 + SAMPLE_BYTES // (8 * features))
     random = np.random.default_rng(0)
     if isinstance(source, MemoryRows):
-        return np.asarray(source.values[np.sort(random.choice(n, size, replace=False))])
+        return np.asarray(source.values[random.choice(n, size, replace=False)])
     step = block_rows(source.shape, 8, source.chunk_rows())
     places = np.arange(0, n, step)
     starts = random.choice(places, min(places.size, SAMPLE_PLACES), replace=False)
@@ -169,7 +172,7 @@ def some_rows(source: Source) -> Array:
         rows = source.read(start, min(start + step, n))
         few = min(len(rows), -(-size // starts.size))
         parts.append(rows[np.sort(random.choice(len(rows), few, replace=False))])
-    return np.concatenate(parts)
+    return np.asarray(random.permutation(np.concatenate(parts)))
 
 
 def seen_of(source: Source, rule: Rule) -> Seen:
@@ -191,9 +194,13 @@ def probe(rows: Array, rule: Rule, method: str, n: int) -> float:
     """Return the seconds of one thread for ``n`` rows, measured on the first ones of a source."""
     _check_period(rule)
     found = scan(MemoryRows(rows), rule.metric, rule.period, rule.weight)
-    k = min(rule.k, len(rows) - 1)
+    k, space = min(rule.k, len(rows) - 1), _space(rule, found)
+    direct = is_direct(space.combine, space.period.size > 0)
+    if Facts(n, rows.shape[1], k, direct, False, True, False).has_axes:  # as the search will
+        seen = np.random.default_rng(0).permutation(compared(rows, space))
+        space = with_axes(seen, space)
     once = method == "tiles"
-    pair, entry = seconds_of(rows, _space(rule, found), k, once=once)
+    pair, entry = seconds_of(rows, space, k, once=once)
     pairs = n * (n + 1) // 2 if once else n**2
     return pair * pairs + entry * entries(n, n, rule.k) * (MORE if once else 1)
 

@@ -41,6 +41,8 @@ MORE = 2
 """Entries of tiles of a run, for each of lists that are always warm."""
 CLEARLY = 0.9
 """Another method than strips has to be so much faster."""
+MOST_FEATURES = 1 << 15
+"""Axes are found of rows of no more: they take 16 MB then, and the sample has more rows."""
 PROBED, PROBED_CACHED = 10.0, 1.0
 """Seconds of a core from which on it is worth to find out, on a sample, what can be skipped: for as
 long its kernels compile; and where those that are compiled are kept."""
@@ -68,7 +70,8 @@ class Facts(NamedTuple):
     @property
     def has_axes(self) -> bool:
         """Whether it is worth to see rows along few axes first."""
-        return not self.direct and is_worth_it(self.n, self.n, self.features, known=False)
+        worth = is_worth_it(self.n, self.n, self.features, known=False)
+        return not self.direct and self.features <= MOST_FEATURES and worth
 
 
 class Method(NamedTuple):

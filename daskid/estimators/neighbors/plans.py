@@ -1,5 +1,6 @@
 """What a search would do and take, before it starts."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import dask
@@ -26,11 +27,12 @@ def plan(
 ) -> search.Plan:
     """Say what :func:`daskid.knn` would do and take on the current client, or on this machine.
 
-    Nothing is read but, to choose and for the time, some thousand rows, and a block on which the
-    kernels run for two seconds; of rows that must be copied first not even that: random ones
-    stand for them. On N rows of D features strips cost N^2 pairs, tiles N (N + 1) / 2 and scratch
-    beside the run. What few coordinates tell, and what leaves can skip, is not known before rows
-    are seen: without a probe, or of rows to copy, the search may take another method than planned.
+    Nothing is read but, to choose and for the time, some thousand rows of up to 64 blocks, and a
+    block on which the kernels run for two seconds; of rows that must be copied first not even that:
+    random ones stand for them. On N rows of D features strips cost N^2 pairs, tiles N (N + 1) / 2
+    and scratch beside the run. What few coordinates tell, and what leaves can skip, is not known
+    before rows are seen: without a probe, or of rows to copy, the search may take another method
+    than planned.
 
     A model, not a measurement, of the largest search that is worth while: of 1e8 x 128 rows for
     k=50 on 1,000 workers of one thread, the kernels, at what a pair takes on the machine
@@ -74,7 +76,11 @@ def plan(
     exclude = window(ds, rows, exclude, metric)
     rule = rule_of(ds, k, metric, exclude, "merge")
     reader = recall(rows.name) if probe else None
-    seen = None if reader is None or cost_of(reader) else search.seen_of(reader, rule)
+    seen = None
+    if reader is not None and not cost_of(reader):
+        # what is wrong with rows is for the search to say: their numbers here are a sample's
+        with suppress(ValueError), dask.config.set({"daskid.progress": "none"}):
+            seen = search.seen_of(reader, rule)
     planned, copy = plan_of(rows, rule, method, seen=seen)
     if not probe or planned.method == "pruned":  # how much that skips is seen from all rows
         return planned

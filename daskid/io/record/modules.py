@@ -260,8 +260,8 @@ def _mean(x: Any, batch: Batch | None) -> Any:
     mask = batch.named.get(MASK) if batch is not None else None
     if mask is None or tuple(mask.shape) != tuple(x.shape[:2]):
         return x.mean(dim=1)
-    weight = mask.to(x.device, x.dtype)[..., None]
-    return (x * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+    held = (mask.to(x.device) != 0)[..., None]
+    return x.float().masked_fill(~held, 0).sum(dim=1) / held.sum(dim=1).clamp(min=1)
 
 
 def predicted(output: Any, b: int) -> Array | None:

@@ -22,6 +22,8 @@ from daskid.plot.rows import DARK, LIGHT, start_of
 from daskid.typing import Array, Floats, Ints
 
 GRAYS = LinearSegmentedColormap.from_list("grays", ["#c9ced4", "#80868c", "#33373b"])
+NEAR = 1e-4
+"""Share of the span of a column by which numbers of 4 bytes may be off."""
 WIDEST = 60  # characters of a text from the data
 
 
@@ -107,11 +109,13 @@ def identities(facts: Facts) -> dict[str, Array]:
 def _texts(values: Array, units: str) -> Array:
     if values.dtype.kind in "iuf":
         tail = f" {units}" if units not in ("", "1") else ""
-        texts = [f"{x:.10g}{tail}" for x in values.tolist()]
+        digits = np.finfo(values.dtype).precision if values.dtype.kind == "f" else 0
+        texts = [(f"{x:.{digits}g}" if digits else str(x)) + tail for x in values.tolist()]
     else:
         texts = [one_line(x, WIDEST) for x in values.tolist()]
-    if values.dtype.kind == "M":
-        texts = [str(x)[:19] for x in values]
+    if values.dtype.kind in "mM":
+        parts = (str(x).partition(".") for x in values)
+        texts = [whole + (dot + part.rstrip("0")).rstrip(".") for whole, dot, part in parts]
     return np.array(texts, dtype=object)
 
 
@@ -156,7 +160,7 @@ def _said(columns: Mapping[str, Array]) -> list[tuple[str, str]]:
 
 
 def _plain(columns: Mapping[str, Array]) -> dict[str, Any]:
-    """Return columns as Bokeh sends them in few bytes: numbers of 4 bytes, texts as lists."""
+    """Return columns as Bokeh sends them in few bytes: numbers of 4 if they do, lists of texts."""
     return {
         name: x.tolist() if x.dtype.kind not in "iuf" else x.astype(_small(x))
         for name, x in columns.items()
@@ -165,7 +169,10 @@ def _plain(columns: Mapping[str, Array]) -> dict[str, Any]:
 
 def _small(x: Array) -> Any:
     if x.dtype.kind == "f":
-        return np.float32
+        with np.errstate(over="ignore", invalid="ignore"):
+            away = np.abs(x.astype(np.float32) - x)
+        span = np.ptp(x[np.isfinite(x)]) if np.isfinite(x).any() else 0.0
+        return np.float32 if np.nanmax(away, initial=0.0) <= NEAR * span else np.float64
     return np.int32 if np.abs(x).max(initial=0) < 2**31 else np.float64
 
 
