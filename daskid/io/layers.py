@@ -159,8 +159,9 @@ def _portable(x: xr.DataArray) -> xr.DataArray:
 
 
 def drop_table(store: str | Path) -> None:
-    """Take the table out of a folder of runs that are about to change."""
-    (Path(store) / TABLE).unlink(missing_ok=True)
+    """Take the table out of a folder of runs that are about to change; of any other nothing."""
+    if is_folder(store):
+        (Path(store) / TABLE).unlink(missing_ok=True)
 
 
 def open_table(store: str | Path) -> xr.Dataset:

@@ -6,7 +6,7 @@ import xarray as xr
 import zarr
 
 import daskid
-from daskid.io.layers import LAYERS, layers_of, open_layers, run_of
+from daskid.io.layers import LAYERS, TABLE, drop_table, layers_of, open_layers, run_of
 
 N = 12
 
@@ -147,3 +147,14 @@ def test_open__asks_which_array_of_a_node():
 def test_layers_of__refuses_what_is_no_tree():
     with pytest.raises(daskid.SchemaError, match="open_layers"):
         layers_of(xr.Dataset())
+
+
+def test_table__is_taken_out_of_folders_of_layers_only(tmp_path):
+    for name, mine in (("own", True), ("other", False)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / TABLE).write_bytes(b"table")
+        if mine:
+            (tmp_path / name / LAYERS).write_text("[]")
+        drop_table(tmp_path / name)
+        assert (tmp_path / name / TABLE).exists() != mine
+    drop_table(tmp_path / "nothing")
