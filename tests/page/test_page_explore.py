@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daskid.page import explore, report
-from daskid.page.explore import points, raster
+from daskid.page.explore import points, raster, samples
 from daskid.page.facts import gather
 from daskid.plot.rows import flat, projection_points
 
@@ -116,6 +116,39 @@ def test_count_pixels__equals_naive_for_any_chunks(data):
     for column, row in place:
         naive[row, column] += 1
     np.testing.assert_array_equal(found["count"], naive)
+
+
+def test_count_pixels__of_a_worker_without_datashader(monkeypatch):
+    plane = np.random.default_rng(0).standard_normal((500, 2))
+    plane[7] = np.nan
+    bound = np.array([np.nanmin(plane, axis=0), np.nanmax(plane, axis=0)])
+    drawn = raster.count_pixels(plane, bound)
+    monkeypatch.setitem(sys.modules, "datashader", None)
+    assert drawn.sum() == 499
+    np.testing.assert_array_equal(raster.count_pixels(plane, bound), drawn)
+
+
+@pytest.mark.parametrize(
+    ("values", "units", "first"),
+    [
+        (200001010000 + np.arange(400), "min", "200001010000 min"),
+        (1.6e9 + 0.1 * np.arange(400), "s", "1600000000 s"),
+        (np.datetime64("2000-01-01") + np.arange(400).astype("m8[ms]"), "", "2000-01-01T00:00:00"),
+        (np.arange(400) * np.timedelta64(1, "h"), "", "0 hours"),
+    ],
+)
+def test_texts__tell_every_frame_from_the_others(values, units, first):
+    texts = samples._texts(values, units)
+    assert texts[0] == first
+    assert len({*texts}) == 400
+
+
+def test_places__are_sent_in_as_many_bytes_as_they_need():
+    x = np.linspace(0, 0.06, 400)
+    assert samples._small(x) is np.float32
+    assert samples._small(101325 + x) is np.float64
+    assert samples._small(np.zeros(0)) is np.float32
+    assert samples._small(np.array([1.0, np.nan, 3.0])) is np.float32
 
 
 def test_shades__are_logarithmic_and_none_is_none():

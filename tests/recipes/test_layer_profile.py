@@ -112,6 +112,14 @@ def test_profile__networks_side_by_side():
     assert "layer_splits" not in table
 
 
+def test_profile__a_tree_without_depths_has_its_layers_evenly_spaced():
+    x = np.random.default_rng(0).standard_normal((120, 3))
+    ds = xr.Dataset({"rows": (("sample", "feature"), x)})
+    tree = xr.DataTree.from_dict({"/a": ds, "/b": ds, "/c": ds})
+    table = layer_profile(tree, neighbors=20, k=5, imbalance=False).to_dataset()
+    assert table.profile_depth.values.tolist() == [0, 0.5, 1]
+
+
 def test_profile__a_layer_of_dead_units_has_no_answer(caplog):
     rng = np.random.default_rng(0)
     layers = {
