@@ -6,7 +6,8 @@
                                       [--metrics cityblock chebyshev cosine hamming periodic]
 
 Every method searches the same float32 rows for their k nearest others, in a process of its own
-that has the settings that suit it best; rounds are interleaved. Printed are medians of CPU
+that has the settings that suit it best (daskid keeps its compiled kernels, so that the planner
+need not fear to compile what is used once); rounds are interleaved. Printed are medians of CPU
 seconds, and of the ratios of a round to daskid's kernels and to its public step in that round.
 *pairs*: the kernels, blocks against blocks, each pair of rows once. *knn*: ``daskid.knn``. With
 more than one thread on a busy machine, wall seconds say nothing. Distances of
@@ -256,12 +257,13 @@ METHODS = {
 
 
 def serve(method, path, threads):
-    """Run searches as they are asked for, a line each; the first one is not timed."""
+    """Run searches as they are asked for, a line each; the first ones of a k are not timed."""
     rows, search, warm = np.load(path), METHODS[method], set()
     for line in sys.stdin:
         k = int(line)
         if k not in warm:
-            search(rows[: 20 * k + 1000], k, threads)
+            own = method in ("pairs", "knn")  # what is compiled may depend on the size
+            search(rows if own else rows[: 20 * k + 1000], k, threads)
             warm.add(k)
         start, wall = time.process_time(), time.perf_counter()
         distance = search(rows, k, threads)
@@ -276,6 +278,8 @@ def start(method, path, threads):
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads))
     if method == "faiss" and "avx512f" in flags:
         environment["OPENBLAS_CORETYPE"] = "SkylakeX"  # its wheel picks slower kernels by itself
+    if method in ("pairs", "knn"):
+        environment["DASKID_NUMBA_CACHE"] = "1"
     command = [sys.executable, __file__, "--serve", method, path, "--threads", str(threads)]
     return subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -124,14 +124,15 @@ def test_plan__takes_smaller_tiles_where_memory_is_small_but_not_of_a_job_that_g
 
 
 @pytest.mark.parametrize(
-    ("features", "k", "direct", "expected"),
-    [(3, 100, False, "strips"), (64, 50, False, "tiles"), (784, 100, False, "tiles"),
-     (784, 100, True, "tiles"), (3, 100, True, "strips")],
+    ("n", "features", "k", "direct", "expected"),
+    [(80_000, 3, 100, False, "strips"), (10**6, 3, 2, False, "tiles"),
+     (10**6, 64, 50, False, "tiles"), (10**6, 784, 100, False, "tiles"),
+     (10**6, 784, 100, True, "tiles"), (80_000, 3, 100, True, "strips")],
 )  # fmt: skip
-def test_choice__is_the_cheapest_and_says_so(features, k, direct, expected):
-    got = plan(n=10**6, features=features, k=k, direct=direct, method="auto")
+def test_choice__is_the_cheapest_and_says_so(n, features, k, direct, expected):
+    got = plan(n=n, features=features, k=k, direct=direct, method="auto")
     assert got.method == expected
-    facts = Facts(10**6, features, k, direct, False, True, True)
+    facts = Facts(n, features, k, direct, False, True, True)
     seconds = {name: method.seconds(facts) for name, method in METHODS.items()}
     assert seconds[expected] <= 1.2 * min(seconds.values())
     assert got.why.startswith(METHODS[expected].says)

@@ -32,18 +32,18 @@ from daskid.kernels.metrics import HALF_SQUARE
 from daskid.kernels.neighbors import Space, compared, is_worth_it, work_left
 from daskid.typing import Array
 
-PAIR, FEATURE, BOTH, ENTRY, TERM = 0.35e-9, 0.022e-9, 0.5e-9, 37e-9, 0.35e-9
+PAIR, FEATURE, BOTH, ENTRY, TERM = 0.27e-9, 0.02e-9, 0.06e-9, 20e-9, 0.12e-9
 """Seconds of a pair, of a feature of it, of serving both its rows; of a new entry, of a feature
-of it. (Fitted to N = 30,000, D = 20 and 128, k = 2 and 100.)"""
+of it. (Fitted to N = 12,000 and 30,000, D = 3 to 36, k = 2, 30 and 100, on free cores.)"""
 DIFFERENCE = 0.06e-9
 """Seconds of a feature of a pair where there are no products."""
-MORE = 2
-"""Entries of tiles of a run, for each of lists that are always warm."""
+MORE = 4
+"""Entries of tiles of a run, for each of lists that are always warm; with writing and merging."""
 CLEARLY = 0.9
 """Another method than strips has to be so much faster."""
 MOST_FEATURES = 1 << 15
 """Axes are found of rows of no more: they take 16 MB then, and the sample has more rows."""
-PROBED, PROBED_CACHED = 10.0, 1.0
+PROBED, PROBED_CACHED = 10.0, 0.3
 """Seconds of a core from which on it is worth to find out, on a sample, what can be skipped: for as
 long its kernels compile; and where those that are compiled are kept."""
 

@@ -68,7 +68,7 @@ def knn(
         ``"pruned"`` orders rows by a tree and skips leaves of it that are too far, which pays
         where the intrinsic dimension is low. ``"auto"`` takes what is cheapest (whether
         leaves are is tried on a few thousand rows, where the others take more than 10 seconds of a
-        core, or one second where ``DASKID_NUMBA_CACHE=1`` keeps compiled kernels); an unfinished
+        core, or 0.3 seconds where ``DASKID_NUMBA_CACHE=1`` keeps compiled kernels); an unfinished
         search is gone on with as it was begun.
     store
         A run to write to, made if there is none. Without it the result is in memory.

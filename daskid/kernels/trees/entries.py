@@ -12,7 +12,7 @@ from daskid.kernels._jit import inlined, jit
 from daskid.kernels._simd import LANES, ONE, STRIDE, ones, up_to
 from daskid.kernels.lists import comes_before, merge_entries, sort_entries
 from daskid.kernels.metrics import HALF_SQUARE, SQUARE
-from daskid.kernels.trees.view import Rule
+from daskid.kernels.trees.view import Numbers
 from daskid.typing import Array, Floats, Ints
 
 FEW = 12
@@ -41,6 +41,7 @@ class Desk(NamedTuple):
     point: Array
     lanes: Floats
     found: Ints
+    reduced: Floats
     counts: Ints
 
 
@@ -51,13 +52,14 @@ def new_desk(seen: Array, k: int) -> Desk:
     return Desk(
         np.empty(leaf), np.empty(leaf), np.empty((leaf, room)), np.empty((leaf, room), np.int64),
         np.zeros(leaf, np.int64), np.empty(leaf, seen.dtype), np.empty((LANES, leaf), seen.dtype),
-        np.empty(q, seen.dtype), np.empty(LANES), np.empty(leaf, np.int64), np.zeros(2, np.int64),
+        np.empty(q, seen.dtype), np.empty(LANES), np.empty(leaf, np.int64), np.empty(leaf),
+        np.zeros(2, np.int64),
     )  # fmt: skip
 
 
 @inlined
 def open_lists(
-    distance: Floats, start: int, size: int, rule: Rule, limit: Floats, reach: Floats, held: Ints
+    distance: Floats, start: int, size: int, rule: Numbers, limit: Floats, reach: Floats, held: Ints
 ) -> None:
     """Begin with the lists of ``size`` rows from ``start`` on."""
     for j in range(reach.size):
@@ -76,7 +78,7 @@ def largest(last: float, combine: int) -> float:
 
 
 @inlined
-def reach_of(limit: float, rule: Rule) -> float:
+def reach_of(limit: float, rule: Numbers) -> float:
     """Return a limit in units of coordinates."""
     return limit if rule.exact else np.sqrt(limit) * rule.scale * rule.stretch
 
@@ -91,26 +93,35 @@ def distance_from(reduced: float, combine: int) -> float:
 
 @inlined
 def enter(
-    distance: Floats, location: Ints, i: int, j: int, reduced: float, where: int, combine: int,
-    limit: Floats, value: Floats, place: Ints, held: Ints,
+    distance: Floats, location: Ints, i: int, j: int, reduced: Floats, found: Ints, number: int,
+    who: Ints, first: int, combine: int, limit: Floats, value: Floats, place: Ints, held: Ints,
 ) -> None:  # fmt: skip
-    """Enter a neighbor of row ``j``: in the list ``i`` where that is short, or in its buffer."""
-    k = distance.shape[1]
-    if k > FEW:
-        n = held[j]
-        value[j, n], place[j, n], held[j] = reduced, where, n + 1
-        if n + 1 == value.shape[1] or (n + 1 == k and limit[j] == np.inf):
-            limit[j] = compact(distance, location, i, j, limit[j], combine, value, place, held)
-    else:
-        own, slot = distance_from(reduced, combine), k
-        while slot > 0 and comes_before(own, where, distance[i, slot - 1], location[i, slot - 1]):
-            slot -= 1
-            if slot + 1 < k:
-                distance[i, slot + 1] = distance[i, slot]
-                location[i, slot + 1] = location[i, slot]
-        if slot < k:
-            distance[i, slot], location[i, slot] = own, where
-            limit[j] = largest(distance[i, k - 1], combine)
+    """Enter neighbors of row ``j``: in the list ``i`` where that is short, or in its buffer.
+
+    All of them at once: to pass arrays to a function counts references, also where it is inlined.
+    """
+    k, room = distance.shape[1], value.shape[1]
+    for h in range(number):
+        if reduced[h] > limit[j]:
+            continue
+        where = who[0, first + found[h]]
+        if k > FEW:
+            n = held[j]
+            value[j, n], place[j, n], held[j] = reduced[h], where, n + 1
+            if n + 1 == room or (n + 1 == k and limit[j] == np.inf):
+                limit[j] = compact(distance, location, i, j, limit[j], combine, value, place, held)
+        else:
+            own, slot = distance_from(reduced[h], combine), k
+            while slot > 0 and comes_before(
+                own, where, distance[i, slot - 1], location[i, slot - 1]
+            ):
+                slot -= 1
+                if slot + 1 < k:
+                    distance[i, slot + 1] = distance[i, slot]
+                    location[i, slot + 1] = location[i, slot]
+            if slot < k:
+                distance[i, slot], location[i, slot] = own, where
+                limit[j] = largest(distance[i, k - 1], combine)
 
 
 @jit
@@ -189,7 +200,7 @@ def empty(
 
 @inlined
 def close_lists(
-    distance: Floats, location: Ints, start: int, size: int, rule: Rule, limit: Floats,
+    distance: Floats, location: Ints, start: int, size: int, rule: Numbers, limit: Floats,
     value: Floats, place: Ints, held: Ints,
 ) -> None:  # fmt: skip
     """End with the lists of ``size`` rows from ``start`` on."""

@@ -20,7 +20,8 @@ ALL_UP_TO = 24
 MOST_AXES, UNSEEN = 31, 0.005
 """Coordinates at the most, or fewer where they leave so small a share of the variance out."""
 SAMPLE, QUERIES = 1024, 128
-SMALL_LEAF, LEAF = 64, 128
+LEAF = 128
+"""Rows of a leaf: whole strides, and more than lists of 100 neighbors."""
 ROUGH = 0.01
 """Errors in float32 beyond this share of a distance to a neighbor call for float64."""
 
@@ -40,6 +41,22 @@ class Rule(NamedTuple):
     scale: float
     stretch: float
     rounding: float
+
+
+class Numbers(NamedTuple):
+    """A rule without its arrays: numba counts references to them at each use of the tuple."""
+
+    combine: int
+    exclude: int
+    exact: bool
+    scale: float
+    stretch: float
+    rounding: float
+
+
+def numbers_of(rule: Rule) -> Numbers:
+    """Return the numbers of a rule."""
+    return Numbers(*(getattr(rule, name) for name in Numbers._fields))
 
 
 class View(NamedTuple):
@@ -76,7 +93,7 @@ def view_of(sample: Array, space: Space, *, exact: bool = True) -> View:
     if exact and (combine > HALF_SQUARE or period.size or d <= EXACT_UP_TO):
         rounding = 1 + 8 * (d + 32) * V
         rule = Rule(combine, period, weight, exclude, True, 1.0, 1.0, rounding)
-        return View(rule, np.zeros((d, 0)), NONE, NONE, 0.0, "f8", SMALL_LEAF)
+        return View(rule, np.zeros((d, 0)), NONE, NONE, 0.0, "f8", LEAF)
     factor = np.full(d, space.scale)
     if weight.size:
         factor *= np.sqrt(weight)

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from daskid.kernels._jit import inlined, jit
-from daskid.kernels._simd import STRIDE, lowest_bit, up_to, without_lowest
-from daskid.kernels.metrics import reduced_distance
-from daskid.kernels.selection import no_neighbor
+from daskid.kernels._simd import STRIDE, lowest_bit, row_squares, up_to, without_lowest
+from daskid.kernels.metrics import HALF_SQUARE, reduced_distance
 from daskid.kernels.trees.bounds import exact_to_point, gaps, squares_to_point
 from daskid.kernels.trees.entries import Desk, close_lists, enter, kth_bound, open_lists, reach_of
 from daskid.kernels.trees.leaves import SPAN, Leaves
-from daskid.kernels.trees.view import NONE, Rule
+from daskid.kernels.trees.view import NONE, Numbers, Rule, numbers_of
 from daskid.typing import Array, Floats, Ints
 
 OWN, SEED, ALL = range(3)
@@ -42,10 +41,11 @@ def search(
         Whether ``y`` are the same rows as ``x``.
     """
     rows = (None, None) if rule.exact else (x.rows, y.rows)
-    tables, weight = (desk.near, rule.weight) if rule.exact else (None, NONE)
+    tables, far_weight = (desk.near, rule.weight) if rule.exact else (None, NONE)
     given: tuple[Any, ...] = (
         distance, location, x.rows.shape[0], y.rows.shape[0], *rows, x.who, y.who, x.seen, y.seen,
-        x.low, x.high, y.low, y.high, y.wide_low, y.wide_high, x.error, y.error, rule, weight,
+        x.low, x.high, y.low, y.high, y.wide_low, y.wide_high, x.error, y.error,
+        numbers_of(rule), rule.period, rule.weight, far_weight,
         *desk._replace(near=desk.near[0]), tables, first, last, same,
     )  # fmt: skip
     search_leaves(*given)
@@ -56,21 +56,22 @@ def search_leaves(
     distance: Floats, location: Ints, n: int, m: int, x: Any, y: Any,
     x_who: Ints, y_who: Ints, x_seen: Array, y_seen: Array, x_low: Array, x_high: Array,
     y_low: Array, y_high: Array, wide_low: Array, wide_high: Array, x_error: Floats,
-    y_error: Floats, rule: Rule, weight: Floats, limit: Floats, reach: Floats, value: Floats,
-    place: Ints, held: Ints, bound: Array, near: Array, point: Array, lanes: Floats, found: Ints,
-    counts: Ints, tables: Any, first: int, last: int, same: bool,
+    y_error: Floats, rule: Numbers, period: Floats, weight: Floats, far_weight: Floats,
+    limit: Floats, reach: Floats, value: Floats, place: Ints, held: Ints, bound: Array, near: Array,
+    point: Array, lanes: Floats, found: Ints, reduced: Floats, counts: Ints, tables: Any,
+    first: int, last: int, same: bool,
 ) -> None:  # fmt: skip
     """Search leaves; parameters as in :func:`search`, the arrays one by one.
 
     There are ``n`` and ``m`` rows; (n, d) rows ``x`` and ``y`` are None where coordinates are the
-    rows, and ``tables`` elsewhere: what is not needed then is not compiled. numba counts references
-    to each array of a tuple at each use of the tuple.
+    rows, and ``tables`` elsewhere: what is not needed then is not compiled. ``far_weight`` is that
+    of coordinates: ``weight`` where they are the rows.
     """
     leaf, leaves, q = x_seen.shape[2], y_seen.shape[0], x_seen.shape[1]
     todo, visited = np.empty(leaves, np.int64), np.full(leaves, -1)
     least, key = np.empty(leaves, y_low.dtype), np.empty(leaves, y_low.dtype)
     low, high, wide = np.empty(q, x_low.dtype), np.empty(q, x_low.dtype), wide_low[0].copy()
-    worst, period = largest_of(y_error), rule.period
+    worst = largest_of(y_error)
     for g in range(first, last):
         start, size = (g - first) * leaf, min(leaf, n - g * leaf)
         open_lists(distance, start, size, rule, limit, reach, held)
@@ -80,7 +81,7 @@ def search_leaves(
                 continue
             number = leaves_of_stage(
                 stage, g, x_low, x_high, y_low, y_high, wide_low, wide_high, low, high, wide,
-                ceiling, rule.combine, period, weight, visited, todo, least, key,
+                ceiling, rule.combine, period, far_weight, visited, todo, least, key,
             )  # fmt: skip
             for c in range(number):
                 ceiling, other = ceiling_of(largest_of(reach), worst + x_error[g], rule), todo[c]
@@ -89,19 +90,19 @@ def search_leaves(
                 visited[other], full = g, min(leaf, m - other * leaf)
                 own, seen, error = x_seen[g], y_seen[other], x_error[g] + y_error[other]
                 take(y_low, y_high, other, low, high)
-                gaps(own, own, low, high, rule.combine, period, weight, bound)
+                gaps(own, own, low, high, rule.combine, period, far_weight, bound)
                 if x is None:
                     if tables is not None:
                         compare_exact(
                             distance, location, start, size, own, seen, x_who, g * leaf, y_who,
-                            other * leaf, full, rule, limit, reach, value, place, held, bound,
-                            tables, point, found, counts,
+                            other * leaf, full, rule, period, weight, limit, reach, value, place,
+                            held, bound, tables, point, found, reduced, counts,
                         )  # fmt: skip
                 else:
                     compare_seen(
                         distance, location, start, size, own, seen, x, x_who, g * leaf, y, y_who,
-                        other * leaf, full, error, rule, limit, reach, value, place, held, bound,
-                        near, point, lanes, found, counts,
+                        other * leaf, full, error, rule, period, weight, limit, reach, value,
+                        place, held, bound, near, point, lanes, found, reduced, counts,
                     )  # fmt: skip
         close_lists(distance, location, start, size, rule, limit, value, place, held)
 
@@ -208,7 +209,7 @@ def largest_of(values: Array) -> float:
 
 
 @inlined
-def ceiling_of(reach: float, error: float, rule: Rule) -> float:
+def ceiling_of(reach: float, error: float, rule: Numbers) -> float:
     """Return what the squared distance of coordinates does not exceed within reach."""
     if rule.exact:
         return reach * rule.rounding
@@ -225,9 +226,10 @@ def raised(value: float, like: Array) -> float:
 @inlined
 def compare_exact(
     distance: Floats, location: Ints, start: int, size: int, own: Floats, seen: Floats,
-    x_who: Ints, x_first: int, y_who: Ints, y_first: int, full: int, rule: Rule, limit: Floats,
-    reach: Floats, value: Floats, place: Ints, held: Ints, bound: Floats, tables: Floats,
-    point: Floats, found: Ints, counts: Ints,
+    x_who: Ints, x_first: int, y_who: Ints, y_first: int, full: int, rule: Numbers,
+    period: Floats, weight: Floats, limit: Floats, reach: Floats, value: Floats, place: Ints,
+    held: Ints, bound: Floats, tables: Floats, point: Floats, found: Ints, reduced: Floats,
+    counts: Ints,
 ) -> None:  # fmt: skip
     """Enter what rows of a leaf have in another one within reach: coordinates are the rows.
 
@@ -241,7 +243,7 @@ def compare_exact(
         counts[0] += full
         for f in range(point.size):
             point[f] = own[f, j]
-        exact_to_point(point, seen, rule.combine, rule.period, rule.weight, tables)
+        exact_to_point(point, seen, rule.combine, period, weight, tables)
         for h in range(full, near.size):
             near[h] = np.nan  # a maximum loses what is no number
         above, i = -np.inf, start + j
@@ -249,16 +251,17 @@ def compare_exact(
             top = ceiling
             if above == -np.inf and ceiling == np.inf and full > k + 1:
                 top = kth_bound(near, full, k + 1, np.inf)  # the nearest first
-            for h in range(within(near, above, top, found)):
-                c = y_first + found[h]
-                if no_neighbor(x_who, x_first + j, y_who, c, rule.exclude):
-                    continue
-                counts[1] += 1
-                if near[found[h]] <= limit[j]:
-                    enter(
-                        distance, location, i, j, near[found[h]], y_who[0, c], rule.combine,
-                        limit, value, place, held,
-                    )  # fmt: skip
+            number = others(
+                found, within(near, above, top, found), x_who, x_first + j, y_who, y_first,
+                rule.exclude,
+            )  # fmt: skip
+            counts[1] += number
+            for h in range(number):
+                reduced[h] = near[found[h]]
+            enter(
+                distance, location, i, j, reduced, found, number, y_who, y_first, rule.combine,
+                limit, value, place, held,
+            )  # fmt: skip
             above, reach[j] = top, limit[j]
             ceiling = ceiling_of(limit[j], 0.0, rule)
 
@@ -267,8 +270,9 @@ def compare_exact(
 def compare_seen(
     distance: Floats, location: Ints, start: int, size: int, own: Array, seen: Array, x: Array,
     x_who: Ints, x_first: int, y: Array, y_who: Ints, y_first: int, full: int, error: float,
-    rule: Rule, limit: Floats, reach: Floats, value: Floats, place: Ints, held: Ints,
-    bound: Array, near: Array, point: Array, lanes: Floats, found: Ints, counts: Ints,
+    rule: Numbers, period: Floats, weight: Floats, limit: Floats, reach: Floats, value: Floats,
+    place: Ints, held: Ints, bound: Array, near: Array, point: Array, lanes: Floats, found: Ints,
+    reduced: Floats, counts: Ints,
 ) -> None:  # fmt: skip
     """Enter what rows of a leaf have in another one within reach: distances from (n, d) rows."""
     k = distance.shape[1]
@@ -286,21 +290,42 @@ def compare_seen(
             if above == -np.inf and ceiling == np.inf and full > k + 1:
                 top = kth_bound(near, full, k + 1, np.inf)  # the nearest first
             top = raised(top, near)
-            for h in range(within(near, above, top, found)):
-                c = y_first + found[h]
-                if no_neighbor(x_who, x_first + j, y_who, c, rule.exclude):
-                    continue
-                counts[1] += 1
-                reduced = reduced_distance(
-                    x[x_first + j], y[c], rule.combine, rule.period, rule.weight, lanes
-                )
-                if reduced <= limit[j]:
-                    enter(
-                        distance, location, i, j, reduced, y_who[0, c], rule.combine, limit,
-                        value, place, held,
-                    )  # fmt: skip
+            number = others(
+                found, within(near, above, top, found), x_who, x_first + j, y_who, y_first,
+                rule.exclude,
+            )  # fmt: skip
+            counts[1] += number
+            if rule.combine <= HALF_SQUARE and period.size == 0 and weight.size == 0:
+                for h in range(number):
+                    reduced[h] = row_squares(x, x_first + j, y, y_first + found[h], lanes)
+            else:
+                for h in range(number):
+                    reduced[h] = reduced_distance(
+                        x[x_first + j], y[y_first + found[h]], rule.combine, period, weight, lanes
+                    )
+            enter(
+                distance, location, i, j, reduced, found, number, y_who, y_first, rule.combine,
+                limit, value, place, held,
+            )  # fmt: skip
             above, reach[j] = top, reach_of(limit[j], rule)
             ceiling = ceiling_of(reach[j], error, rule)
+
+
+@inlined
+def others(
+    found: Ints, number: int, x_who: Ints, i: int, y_who: Ints, first: int, exclude: int
+) -> int:
+    """Keep the places of rows that may be neighbors of row ``i``; return how many there are."""
+    kept = 0
+    location, frame, trajectory = x_who[0, i], x_who[1, i], x_who[2, i]
+    for h in range(number):
+        c = first + found[h]
+        none = y_who[0, c] == location
+        if exclude > 0 and y_who[2, c] == trajectory:
+            none = none or abs(y_who[1, c] - frame) <= exclude
+        found[kept] = found[h]
+        kept += not none
+    return kept
 
 
 @inlined
