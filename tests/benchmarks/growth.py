@@ -1,9 +1,10 @@
-"""Growth of the CPU time of the search by leaves with the number of rows: the exponent.
+"""Growth of the CPU time of a search with the number of rows: the exponent.
 
-    python tests/benchmarks/growth.py [--samples 50000 100000 200000] [--dimensions 2 5 20]
+    DASKID_NUMBA_CACHE=1 python tests/benchmarks/growth.py [--samples 50000 200000 1000000]
+                                                           [--dimensions 2 5 20] [--method auto]
 
 Rows of 50 features on a curved manifold of each dimension; one thread. The exponent is that of
-the last two sizes, and over all of them.
+the last two sizes, and over all of them; what the planner takes the time for is in it.
 """
 
 import argparse
@@ -15,8 +16,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from daskid.blockwise import search as job
-from daskid.blockwise.search.job import Means
-from daskid.blockwise.search.pruned import search_leaves
 from daskid.storage.rows import MemoryRows
 
 NONE = np.zeros(0)
@@ -30,13 +29,13 @@ def manifold(n, features, dimension, seed=0):
     return (mixed + 1e-3 * rng.standard_normal((n, features))).astype("f4")
 
 
-def seconds(rows, k):
-    """CPU seconds of a search, its scan left out, and the share of pairs that is left."""
+def seconds(rows, k, method):
+    """CPU seconds of a search, its scan left out, the share of pairs that is left, the method."""
     rule = job.Rule(k, "euclidean", NONE, NONE, 0, False)
     made = job.prepare(MemoryRows(rows), rule, None, None)
     start = time.process_time()
-    found = search_leaves(made, Means(None, 0, 0))
-    return time.process_time() - start, found.pairs / len(rows) ** 2
+    cost = job.search(made, method=method).cost
+    return time.process_time() - start, cost["pairs"] / len(rows) ** 2, cost["method"]
 
 
 def main():
@@ -45,8 +44,11 @@ def main():
     parser.add_argument("--dimensions", type=int, nargs="+", default=[2, 5])
     parser.add_argument("--features", type=int, default=50)
     parser.add_argument("--neighbors", type=int, nargs="+", default=[2, 100])
+    parser.add_argument("--method", choices=["auto", *job.METHODS], default="auto")
     args = parser.parse_args()
-    print(f"{'d':>3} {'k':>4} {'N':>9} {'CPU s':>8} {'left':>7} {'exponent':>9} {'over all':>9}")
+    print(
+        f"{'d':>3} {'k':>4} {'N':>9} {'method':>7} {'CPU s':>8} {'left':>7} {'exponent':>9} {'over all':>9}"
+    )
     with (
         threadpool_limits(1),
         dask.config.set({"scheduler": "synchronous", "daskid.progress": "none"}),
@@ -54,10 +56,10 @@ def main():
         for dimension in args.dimensions:
             rows = manifold(max(args.samples), args.features, dimension)
             for k in args.neighbors:
-                seconds(rows[:2000], k)  # compiles
+                seconds(rows[: min(args.samples)], k, args.method)  # compiles
                 used = []
                 for n in args.samples:
-                    spent, left = seconds(rows[:n], k)
+                    spent, left, taken = seconds(rows[:n], k, args.method)
                     used.append(spent)
                     said = ""
                     if len(used) > 1:
@@ -69,7 +71,7 @@ def main():
                             f"{math.log(spent / a) / math.log(n / m):>9.2f}" for a, m in steps
                         )
                     print(
-                        f"{dimension:>3} {k:>4} {n:>9} {spent:>8.2f} {left:>7.2%} {said}",
+                        f"{dimension:>3} {k:>4} {n:>9} {taken:>7} {spent:>8.2f} {left:>7.2%} {said}",
                         flush=True,
                     )
 
