@@ -70,10 +70,10 @@ def main():
                         said = " ".join(
                             f"{math.log(spent / a) / math.log(n / m):>9.2f}" for a, m in steps
                         )
-                    print(
-                        f"{dimension:>3} {k:>4} {n:>9} {taken:>7} {spent:>8.2f} {left:>7.2%} {said}",
-                        flush=True,
+                    row = (
+                        f"{dimension:>3} {k:>4} {n:>9} {taken:>7} {spent:>8.2f} {left:>7.2%} {said}"
                     )
+                    print(row, flush=True)
 
 
 if __name__ == "__main__":
