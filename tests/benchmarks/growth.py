@@ -46,9 +46,7 @@ def main():
     parser.add_argument("--neighbors", type=int, nargs="+", default=[2, 100])
     parser.add_argument("--method", choices=["auto", *job.METHODS], default="auto")
     args = parser.parse_args()
-    print(
-        f"{'d':>3} {'k':>4} {'N':>9} {'method':>7} {'CPU s':>8} {'left':>7} {'exponent':>9} {'over all':>9}"
-    )
+    print("  d    k         N  method    CPU s    left  exponent  over all")
     with (
         threadpool_limits(1),
         dask.config.set({"scheduler": "synchronous", "daskid.progress": "none"}),
@@ -70,10 +68,8 @@ def main():
                         said = " ".join(
                             f"{math.log(spent / a) / math.log(n / m):>9.2f}" for a, m in steps
                         )
-                    row = (
-                        f"{dimension:>3} {k:>4} {n:>9} {taken:>7} {spent:>8.2f} {left:>7.2%} {said}"
-                    )
-                    print(row, flush=True)
+                    row = f"{dimension:>3} {k:>4} {n:>9} {taken:>7} {spent:>8.2f} {left:>7.2%}"
+                    print(row, said, flush=True)
 
 
 if __name__ == "__main__":
