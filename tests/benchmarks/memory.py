@@ -6,7 +6,8 @@
 
 Rows of a flat torus are written to a scratch folder (3 GB by default) and searched
 by ``daskid.knn(store=)`` in a worker process of one thread. Its memory is sampled every
-50 ms; the lists of a few rows are compared with brute force in float64.
+50 ms; the lists of a few rows are compared with brute force in float64. ``--method approximate``
+is ``daskid.knn_approximate``, whose lists miss some neighbors.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from dask.utils import format_bytes, parse_bytes
 
 import daskid
 
+METHODS = ("auto", "strips", "tiles", "pruned", "approximate")
 CHUNK_BYTES = 8 << 20
 SECONDS = 0.05
 CHECKED = 20
@@ -89,10 +91,14 @@ def measure(folder, *, samples, features, dimension, k, limit, format="zarr", me
     with daskid.connect("local", workers=1, memory=limit) as client:
         pids = [*client.run(lambda: __import__("os").getpid()).values()]
         ds = daskid.open_rows(path)
-        planned = daskid.plan(ds, k=k, method=method, probe=False)
+        approximate = method == "approximate"  # is planned as cells of leaves are
+        planned = daskid.plan(ds, k=k, method="pruned" if approximate else method, probe=False)
         start = time.monotonic()
         with Watch(pids) as watch:
-            out = daskid.knn(ds, k=k, method=method, store=store)
+            if approximate:
+                out = daskid.knn_approximate(ds, k=k, store=store)
+            else:
+                out = daskid.knn(ds, k=k, method=method, store=store)
         seconds = time.monotonic() - start
         same = pids == [*client.run(lambda: __import__("os").getpid()).values()]
     assert same, "the worker was killed on the way"
@@ -108,7 +114,7 @@ def main():
     parser.add_argument("--limit", type=parse_bytes, default=parse_bytes("600MB"))
     parser.add_argument("--folder")
     parser.add_argument("--format", choices=["zarr", "npy"], default="zarr")
-    parser.add_argument("--method", choices=["auto", "strips", "tiles", "pruned"], default="auto")
+    parser.add_argument("--method", choices=[*METHODS], default="auto")
     given = vars(parser.parse_args())
     with tempfile.TemporaryDirectory(dir=given.pop("folder")) as folder:
         planned, watch, seconds, out, path = measure(folder, **given)
