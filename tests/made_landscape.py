@@ -84,17 +84,19 @@ def transitions(units="ps", **attrs):
 def markov():
     """What ``markov`` adds, but what is along samples and microstates; lags 0.5, 1, 2, 4 ps."""
     unit = {"units": "ps"}
+    test = {"passes": 1, "apart": 1.25, "limit": 3.8, "comparisons": 6}
     error = {"covers": "Halves of blocks."}
     time = np.array([[28.0, 1.6], [28.5, 1.7], [28.6, 1.9], [28.4, 3.0]])
     stay = np.array([[0.98, 0.96, 0.7], [0.96, 0.92, 0.5]])
     after, lag = ("after", "peak"), ("lag", "timescale")
     return {
-        "implied_timescale": (lag, time, made_run.record("markov", lag=None) | unit),
+        "implied_timescale": (lag, time, made_run.record("markov", lag=None) | unit | test),
         "implied_timescale_error": (lag, 0.05 * time, unit | error),
         "stay_predicted": (after, stay),
         "stay_predicted_error": (after, np.full((2, 3), 0.01), error),
         "stay_observed": (after, stay + 0.01),
         "stay_observed_error": (after, np.full((2, 3), 0.02), error),
+        "stay_difference_error": (after, np.full((2, 3), 0.008), error),
         "lag": ("lag", [0.5, 1.0, 2.0, 4.0], unit),
         "after": ("after", [1.0, 2.0], unit),
     }

@@ -70,12 +70,16 @@ implied_timescale, implied_timescale_error = lines_of(
     "implied_timescale f - relaxation times of the Markov model",
     "implied_timescale_error f - standard error of implied_timescale",
 )  # fmt: skip
-stay_predicted, stay_predicted_error, stay_observed, stay_observed_error = lines_of(
+(
+    stay_predicted, stay_predicted_error, stay_observed, stay_observed_error,
+    stay_difference_error,
+) = lines_of(
     "markov", ("after", "peak"),
     "stay_predicted f 1 probability to be in the basin again, by the Markov model",
     "stay_predicted_error f 1 standard error of stay_predicted",
     "stay_observed f 1 probability to be in the basin again, by a model of that lag",
     "stay_observed_error f 1 standard error of stay_observed",
+    "stay_difference_error f 1 standard error of stay_predicted - stay_observed",
 )  # fmt: skip
 (microstate,) = lines_of("markov", ("sample",), "microstate i 1 microstate of the sample")
 microstate_peak, microstate_probability = lines_of(

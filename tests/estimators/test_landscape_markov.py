@@ -65,10 +65,16 @@ def test_markov__has_the_timescales_that_deeptime_finds(model):
 
 def test_markov__predicts_what_is_observed_later(model):
     assert model.after.values == pytest.approx(0.8 * np.arange(1, 6))
-    apart = model.stay_predicted - model.stay_observed
-    width = np.hypot(model.stay_predicted_error, model.stay_observed_error)
-    assert (abs(apart) < 3 * width + 0.01).all()
+    apart, width = model.stay_predicted - model.stay_observed, model.stay_difference_error
+    found = abs(apart[1:] / width[1:]).max().item()
+    told = model.implied_timescale.attrs
+    assert told["apart"] == pytest.approx(found)
+    assert found < told["limit"]
+    assert 4.0 < told["limit"] < 5.0
+    assert told["comparisons"] == 12
     np.testing.assert_allclose(apart[0], 0, atol=1e-4)
+    # both sides are of the same frames, and move together
+    assert (width < 0.7 * np.hypot(model.stay_predicted_error, model.stay_observed_error)).all()
     assert model.stay_observed[0, 2] < 0.7 < model.stay_observed[0, 0]
 
 
@@ -85,16 +91,19 @@ def test_markov__takes_the_first_lag_whose_model_passes(wells, monkeypatch, capl
     def model(found, lag, lump, seed):
         one = np.array([[0.9, 0.8, np.nan]])
         return {
-            v.stay_predicted: one + off.get(lag, 0.03), v.stay_predicted_error: 0 * one + 0.008,
+            v.stay_predicted: one + off.get(lag, 0.02), v.stay_predicted_error: 0 * one + 0.008,
             v.stay_observed: one, v.stay_observed_error: 0 * one + 0.006,
+            v.stay_difference_error: 0 * one + 0.01,
         }  # fmt: skip
 
     monkeypatch.setattr(chosen, "_model", model)
     out = markov(wells.isel(sample=slice(2000)), microstates=20)
     assert out.implied_timescale.attrs["lag"] == kept
-    apart = abs(off.get(kept, 0.03)) / 0.01
-    assert out.implied_timescale.attrs["apart"] == pytest.approx(apart)
-    assert out.implied_timescale.attrs["passes"] == (apart < 3.5)
+    apart, told = abs(off.get(kept, 0.02)) / 0.01, out.implied_timescale.attrs
+    assert told["apart"] == pytest.approx(apart)
+    assert told["comparisons"] == 2  # without the state that is not there
+    assert 2.5 < told["limit"] < 4
+    assert told["passes"] == (apart < 3.5)
     said = "no model of lag 4, 8, 16 frames passes the test of Chapman and Kolmogorov, that of 4"
     assert (said in caplog.text) == (apart > 3.5)
 
@@ -104,7 +113,7 @@ def test_markov__tests_few_lags(wells, monkeypatch, caplog):
     times = np.full((7, 4), 1000.0)
     monkeypatch.setattr(chosen, "_over_lags", lambda *_: (times, 0.1 * times))
     monkeypatch.setattr(chosen, "_lags", lambda *_: [1, 2, 4, 8, 16, 32, 64])
-    monkeypatch.setattr(chosen, "_apart", lambda _: 9.0)
+    monkeypatch.setattr(chosen, "_tested", lambda *_: chosen.Verdict(9.0, 4.0, 8))
     markov(wells.isel(sample=slice(1000)), microstates=5)
     assert "no model of lag 1, 2, 4, 8 frames passes the test" in caplog.text
 
@@ -200,6 +209,57 @@ def walk(states, **coords):
     jitter = 0.01 * np.random.default_rng(0).standard_normal(states.size)
     rows = ("sample", "feature"), (states + jitter)[:, np.newaxis]
     return labeled(states, **coords).assign(rows=rows, peak_sample=("peak", np.arange(p)))
+
+
+def jumps(n, states, seed, stay):
+    """States that are left for any other; ``stay`` draws how long each is stayed in."""
+    rng = np.random.default_rng(seed)
+    long = stay(rng, n)
+    other = np.cumsum(rng.integers(1, states, n)) % states
+    return np.repeat(other, long)[:n]
+
+
+def forgetful(rng, n):
+    return rng.geometric(0.2, n)
+
+
+def regular(rng, n):
+    return rng.integers(4, 7, n)
+
+
+@pytest.fixture
+def states_are_microstates(monkeypatch):
+    """Centers by k-means may join two of many states, which makes a wrong model of a chain."""
+
+    def own(ds, number, _):
+        return v.read(ds, v.peak_label)[0], number
+
+    monkeypatch.setattr(chosen, "_microstates", own)
+
+
+@pytest.mark.usefixtures("states_are_microstates")
+@pytest.mark.parametrize("states", [3, 60])
+def test_markov__fails_by_chance_in_few_right_models_of_few_and_of_many_states(states):
+    # at a fixed 3.5 errors most models of 60 states fail, whose limit is 7
+    found = [
+        markov(
+            walk(jumps(15_000, states, seed, forgetful)), lag=2, microstates=states
+        ).implied_timescale.attrs
+        for seed in range(6)
+    ]
+    assert {one["comparisons"] for one in found} == {4 * states}
+    assert sum(one["passes"] for one in found) >= 5
+    if states > 3:
+        assert sum(one["apart"] > 3.5 for one in found) >= 3
+
+
+@pytest.mark.usefixtures("states_are_microstates")
+@pytest.mark.parametrize("states", [3, 60])
+def test_markov__fails_where_states_are_left_at_a_certain_age(states):
+    out = markov(walk(jumps(15_000, states, 0, regular)), lag=1, microstates=states)
+    told = out.implied_timescale.attrs
+    assert told["passes"] == 0
+    assert told["apart"] > 1.5 * told["limit"]
 
 
 def test_markov__counts_no_pairs_over_gaps_and_between_trajectories():

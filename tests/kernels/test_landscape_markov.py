@@ -156,3 +156,20 @@ def test_microstates__see_a_period_as_a_circle():
     assert np.linalg.norm(x[0] - x[1]) == pytest.approx(2 * 0.2, rel=1e-4)
     assert np.linalg.norm(x[0] - x[2]) == pytest.approx(2 * 360 / np.pi, rel=1e-3)
     np.testing.assert_array_equal(cells.embedded(rows, np.zeros(0), np.zeros(0)), rows)
+
+
+def test_farthest_by_chance__is_the_quantile_of_the_largest_of_so_many():
+    # of 12 independent ones of 8 degrees of freedom 5 % of the largest are beyond
+    drawn = np.abs(np.random.default_rng(0).standard_t(8, (20_000, 12))).max(axis=1)
+    limit = float(kernels.farthest_by_chance(12, np.array(8.0)))
+    assert (drawn > limit).mean() == pytest.approx(0.05, abs=0.006)
+    more, fewer = (kernels.farthest_by_chance(n, np.array([4.0, 8.0])) for n in (800, 1))
+    assert (more > fewer).all()
+    assert (np.diff(more) < 0).all()
+    assert fewer[1] == pytest.approx(2.306, abs=1e-3)
+
+
+def test_freedom__is_of_the_deals_and_of_the_blocks_that_a_state_is_in():
+    number = np.array([[5, 9, 0], [5, 0, 0], [5, 0, 0], [5, 0, 0]])
+    found = kernels.freedom(number, 8)
+    assert found == pytest.approx([1 / (1 / 8 + 1 / 4), 1 / (1 / 8 + 1), 1 / (1 / 8 + 1)])

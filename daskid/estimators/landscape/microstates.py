@@ -121,8 +121,8 @@ def halves(count: Ints, seed: int) -> list[tuple[Ints, Ints]]:
     return [(count[d[:middle]].sum(axis=0), count[d[middle:]].sum(axis=0)) for d in deals]
 
 
-def scatter(pairs: list[list[Floats]]) -> Floats:
+def scatter(pairs: list[list[Floats]] | Floats) -> Floats:
     """Return the standard error of the whole from what the halves of each deal give."""
-    apart = np.diff(np.array(pairs), axis=1)[:, 0]
+    apart = np.diff(np.asarray(pairs), axis=1)[:, 0]
     error: Floats = 0.5 * np.sqrt((apart**2).mean(axis=0))
     return error

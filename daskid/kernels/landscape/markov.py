@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.special import stdtrit
 
 from daskid.kernels._jit import jit
 from daskid.typing import Array, Floats, Ints
@@ -10,6 +11,8 @@ ROUNDS, HALVINGS, FARTHEST = 200, 30, 2.0
 """Newton steps at most, how often one is halved, and how far it goes in ln q."""
 FLAT = 1e-13
 """Over the largest second derivative: what no direction is flatter than."""
+CHANCE = 0.05
+"""How often a right model may fail its test."""
 
 
 @jit
@@ -151,6 +154,43 @@ def stay_probabilities(
         out[k] = np.where(total > 0, (weight * after).sum(axis=0), np.nan)
         out[k] /= np.where(total > 0, total, 1.0)
     return out
+
+
+def farthest_by_chance(comparisons: int, freedom: Floats) -> Floats:
+    """Return how many errors apart one of some comparisons may be, so that 5 % of models fail.
+
+    By the law of Student, each at the level of Sidak, J. Am. Stat. Assoc. 62, 626 (1967), for
+    independent comparisons; where they are related, fewer fail.
+
+    Parameters
+    ----------
+    comparisons
+        How many.
+    freedom
+        Degrees of freedom of errors, of any shape.
+    """
+    own = 1.0 - (1.0 - CHANCE) ** (1.0 / max(comparisons, 1))
+    farthest: Floats = -stdtrit(freedom, 0.5 * own)
+    return farthest
+
+
+def freedom(number: Ints, deals: int) -> Floats:
+    """Return the degrees of freedom of errors from halves of blocks: (p,).
+
+    A sum of squares of so many deals, each of the blocks that a state is in: relative variances,
+    2 over the degrees of freedom, add up (Satterthwaite, Biometrics Bull. 2, 110 (1946)).
+
+    Parameters
+    ----------
+    number
+        (blocks, p) frames in each state.
+    deals
+        Of blocks into halves.
+    """
+    shared = np.maximum((number.astype(np.float64) ** 2).sum(axis=0), 1.0)
+    blocks = np.maximum(number.sum(axis=0).astype(np.float64) ** 2 / shared, 1.0)
+    own: Floats = 1.0 / (1.0 / deals + 1.0 / blocks)
+    return own
 
 
 def committor(transition: Floats, source: Array, target: Array) -> Floats:
