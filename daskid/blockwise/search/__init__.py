@@ -29,6 +29,8 @@ from daskid.kernels.neighbors import Space, compared, with_axes
 from daskid.storage.rows import MemoryRows, block_rows
 from daskid.typing import Array, Ints
 
+COLD = 2
+"""Times that an entry of both rows of a pair takes in the probe, whose lists are cold."""
 SAMPLE_ROWS, SAMPLE_BYTES, SAMPLE_PLACES = 4096, 64 << 20, 64
 """Rows that the choice of a method may look at, and from how many blocks of a source."""
 
@@ -202,7 +204,7 @@ def probe(rows: Array, rule: Rule, method: str, n: int) -> float:
     once = method == "tiles"
     pair, entry = seconds_of(rows, space, k, once=once)
     pairs = n * (n + 1) // 2 if once else n**2
-    return pair * pairs + entry * entries(n, n, rule.k) * (MORE if once else 1)
+    return pair * pairs + entry * entries(n, n, rule.k) * (MORE / COLD if once else 1)
 
 
 def _check_period(rule: Rule) -> None:
