@@ -1,15 +1,20 @@
 """What ``analyze`` adds to its steps: how many neighbors it asks for, and what it keeps."""
 
+import importlib
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import daskid
 
+recipe = importlib.import_module("daskid.recipes.analyze")
+
 
 @pytest.fixture
 def ds():
-    x = np.random.default_rng(0).random((1500, 2))  # so even that 100 neighbors are too few
+    x = np.random.default_rng(0).random((600, 2))  # so even that 100 neighbors are too few
     return xr.Dataset({"rows": (("sample", "feature"), x)})
 
 
@@ -20,6 +25,77 @@ def test_analyze__searches_again_for_the_neighbors_that_kstar_asks_for(ds, tmp_p
     again = daskid.analyze(ds, store=path)
     assert again.neighbor_distance.fingerprint == out.neighbor_distance.fingerprint
     assert again.peak_label.fingerprint == out.peak_label.fingerprint
+
+
+@pytest.fixture
+def wells(monkeypatch):
+    """Normal samples, whose k* is spread, and fewer neighbors to begin with and at most."""
+    monkeypatch.setattr(recipe, "FIRST_K", 20)
+    monkeypatch.setattr(recipe, "ALWAYS_K", 300)
+    monkeypatch.setattr(recipe, "LONGEST_K", 1200)
+    x = np.random.default_rng(1).normal(size=(2500, 2))
+    return xr.Dataset({"rows": (("sample", "feature"), x)})
+
+
+def searches(caplog):
+    found = [re.search(r"searches again, for (\d+)", line) for line in caplog.messages]
+    return [int(each[1]) for each in found if each]
+
+
+def test_analyze__searches_until_few_samples_ask_for_more(wells, caplog):
+    out = daskid.analyze(wells)
+    assert len(searches(caplog)) == 2  # the first guess, of lists that all end too early, is short
+    assert 300 < out.sizes["neighbor"] < 1200
+    assert out.sizes["neighbor"] == searches(caplog)[-1]
+    assert out.kstar_capped.attrs["share"] <= 0.01
+    assert not any("goes on with" in line for line in caplog.messages)
+
+
+def test_analyze__says_what_stops_it(wells, caplog, monkeypatch):
+    monkeypatch.setattr(recipe, "LIST_BYTES", 2500 * 16 * 230)  # lists of 230 are small
+    monkeypatch.setattr(recipe, "ALWAYS_K", 50)
+    out = daskid.analyze(wells)
+    assert out.sizes["neighbor"] == 230
+    assert "goes on with 230 neighbors, as many as it takes by itself: give k=" in caplog.text
+    assert any("end of the 230 neighbors stored" in line for line in daskid.summary(out))
+    caplog.clear()
+
+    def knn(ds, *, k, **given):
+        if k > 100:
+            raise MemoryError("lists: expected them to fit")
+        return daskid.knn(ds, k=k, **given)
+
+    monkeypatch.setattr(recipe, "knn", knn)
+    assert daskid.analyze(wells).sizes["neighbor"] < 100
+    assert "neighbors: lists: expected them to fit" in caplog.text
+
+
+def test_analyze__goes_on_with_a_choice_of_k_that_was_killed(wells, tmp_path, monkeypatch):
+    wells = wells.isel(sample=slice(1000))
+    whole = daskid.analyze(wells, store=str(tmp_path / "whole.zarr"))
+
+    for place in range(3):  # after the first search, before the second, after it
+        path, done = str(tmp_path / f"{place}.zarr"), []
+
+        def knn(ds, place=place, done=done, **given):
+            if place == 1 and done:
+                raise KeyboardInterrupt
+            done.append(given["k"])
+            return daskid.knn(ds, **given)
+
+        def kstar(ds, place=place, done=done):
+            if place == 2 * len(done) - 2:
+                raise KeyboardInterrupt
+            return daskid.kstar(ds)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(recipe, "knn", knn)
+            patch.setattr(recipe, "kstar", kstar)
+            with pytest.raises(KeyboardInterrupt):
+                daskid.analyze(wells, store=path)
+        out = daskid.analyze(wells, store=path)
+        assert out.peak_label.fingerprint == whole.peak_label.fingerprint
+        assert not (tmp_path / f"{place}.zarr.work").exists()
 
 
 def test_analyze__keeps_the_neighbors_of_a_run(ds, tmp_path):

@@ -16,6 +16,8 @@ FIRST_RANK = 3
 """The first rank at which two samples are compared: smaller ones are never chosen."""
 SHARE = 0.01
 """Share of samples whose lists may be too short before that is said."""
+AIMED = 0.1 * SHARE
+"""The share that is aimed at: distributions have longer tails than what is drawn through them."""
 STEEPEST = 8.0
 """How steeply the share of samples that go on may be taken to fall."""
 _CLOSE = 1e-6
@@ -110,7 +112,8 @@ def enough(kstar: Array, stored: int, most: int) -> int:
     """Return how long lists should be for less than 1 % of samples to be capped: extrapolated.
 
     The share of samples that go on beyond k is taken as exp(-(k / scale)^shape), drawn
-    through what it is at half of the lists and at their end; shapes between 1 and 8.
+    through what it is at half of the lists and at their end; shapes between 1 and 8. A tenth of
+    1 % is aimed at.
 
     Parameters
     ----------
@@ -138,7 +141,7 @@ def enough(kstar: Array, stored: int, most: int) -> int:
     if fell > 0.0:
         shape = math.log(fallen / fell) / math.log(last / half)
     power = 1.0 / min(max(shape, 1.0), STEEPEST)
-    wanted = last * math.pow(-math.log(0.5 * SHARE) / fallen, power)
+    wanted = last * math.pow(-math.log(AIMED) / fallen, power)
     return min(max(10 * math.ceil(wanted / 10), stored + 1), longest)
 
 

@@ -89,6 +89,9 @@ def peaks(ds: xr.Dataset, *, z: float | str = 1.65) -> xr.Dataset:
     10,000  100 / 100 15 / 1 0 / 0 7 / 9 76 / 36 100 / 95
     ======= ========= ====== ===== ===== ======= ========
 
+    Where k* ends with the lists, longer ones leave fewer: of 1e5 samples of a triple well, one of
+    eight seeds shows a fourth peak with 740 neighbors, none with 1,600 or 2,000.
+
     See :func:`daskid.significance` for what resampling says, and :func:`daskid.persistence` for
     what every ``z`` gives.
 
