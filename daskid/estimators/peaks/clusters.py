@@ -90,7 +90,7 @@ def peaks(ds: xr.Dataset, *, z: float | str = 1.65) -> xr.Dataset:
     ======= ========= ====== ===== ===== ======= ========
 
     Where k* ends with the lists, longer ones leave fewer: of 1e5 samples of a triple well, one of
-    eight seeds shows a fourth peak with 740 neighbors, none with 1,600 or 2,000.
+    ten seeds shows a fourth peak with 740 neighbors, none with 1,600 or 2,000.
 
     See :func:`daskid.significance` for what resampling says, and :func:`daskid.persistence` for
     what every ``z`` gives.
