@@ -101,7 +101,8 @@ def with_peaks(x, k, z, dimension):
             few = dataset(*searched(x, FIRST_K))
             k = kstar(few).kstar_capped.attrs["enough"]
         ds = kstar(dataset(*searched(x, k)), dimension=dimension)
-        return peaks(density(ds), z=z).compute()
+        dense = density(ds).persist()  # peaks would compute it, and the result once more
+        return peaks(dense, z=z).compute()
 
 
 def one_barriers(given, seed):
