@@ -35,6 +35,21 @@ def transitions(core, time, begins, dwell, peaks):
     return count, spent, stays
 
 
+def tied(level, moved):
+    """Levels of groups: the highest that is left, and who is within an error of it."""
+    left, out = sorted(range(len(level)), key=lambda s: (-level[s], s)), list(level)
+    while left:
+        top = left[0]
+        group = [
+            s for s in left
+            if level[top] - level[s] <= np.mean([(m[s] - m[top]) ** 2 for m in moved]) ** 0.5
+        ]  # fmt: skip
+        for s in group:
+            out[s] = sum(level[g] for g in group) / len(group)
+        left = [s for s in left if s not in group]
+    return out
+
+
 def bottlenecks(pair, level, peaks):
     """Highest lowest level of all paths, by relaxing over every third peak."""
     best = np.full((peaks, peaks), -np.inf)

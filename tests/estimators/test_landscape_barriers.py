@@ -1,5 +1,7 @@
 """barriers: two Gaussians whose barrier is known, what stands in the tables, what is refused."""
 
+import importlib
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,6 +10,8 @@ from landscape_input import wells, with_peaks
 from daskid import datasets
 from daskid import variables as v
 from daskid.estimators.landscape import barriers
+
+tables = importlib.import_module("daskid.estimators.landscape.barriers")
 
 # ln p of two unit Gaussians at -2 and 2: saddle exp(-2) each, peak (1 + exp(-8)) / 2
 TRUTH = np.log(0.5 * (1 + np.exp(-8.0))) + 2.0
@@ -170,6 +174,23 @@ def test_barriers__by_the_best_path_lead_through_other_basins():
     assert minimax[a, b] == pytest.approx(direct[a, middle] + max(lower, 0.0), abs=0.1)
     assert np.isnan(direct[a, b]) or direct[a, b] > minimax[a, b] + 1
     assert np.isfinite(out.barrier_minimax_error.values[a, b])
+
+
+def test_barriers__errors_hold_where_two_saddles_are_equal():
+    # over the lower of two errors of 1 on the only path: its mean square is 1 as well
+    rng, pair = np.random.default_rng(0), np.array([[0, 2], [1, 2]])
+    value, error = [], []
+    for level in rng.normal(size=(300, 2)):
+        moved = np.c_[np.zeros((20, 3)), rng.normal(size=(20, 2))]
+        height = np.append([9.0, 9.0, 9.0], level)
+        told = tables._climbs(height, moved, np.zeros(5), pair, np.zeros(5))
+        value.append(told[v.barrier_minimax][0, 1])
+        error.append(told[v.barrier_minimax_error][0, 1])
+    off, error = np.array(value) - 9.0, np.array(error)
+    assert np.mean(off**2) == pytest.approx(1.0, abs=0.1)
+    assert off.mean() == pytest.approx(np.pi**-0.5, abs=0.1)
+    assert 0.95 < error.mean() < 1.05  # 0.91 from levels as they are
+    assert np.mean(abs(off) < 1.96 * error) > 0.92
 
 
 def test_barriers__of_one_peak_are_none():

@@ -21,6 +21,20 @@ def test_bottlenecks__equal_naive(seed, p, s):
     np.testing.assert_array_equal(found, naive_landscape.bottlenecks(pair, level, p))
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 9), st.floats(0.0, 2.0))
+def test_tied__equals_naive(seed, s, scale):
+    rng = np.random.default_rng(seed)
+    level = rng.normal(size=s).round(1)
+    moved = scale * rng.normal(size=(5, s)) * rng.random(s)
+    expected = naive_landscape.tied(level, moved)
+    np.testing.assert_allclose(kernels.tied(level, moved), expected, rtol=1e-12)
+
+
+def test_tied__leaves_levels_alone_that_are_not_finite():
+    level = np.array([np.nan, 1.0, -np.inf, -np.inf])
+    np.testing.assert_array_equal(kernels.tied(level, np.zeros((2, 4))), level)
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 2.5))
 def test_half_densities__equal_those_of_weighted_lists(seed, excess):
     rng = np.random.default_rng(seed)

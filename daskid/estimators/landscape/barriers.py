@@ -73,7 +73,8 @@ def barriers(
     [3]_: to choose in one half and to read in the other is right for equals, but off by a third
     of an error the other way where they are 1 to 2 errors apart. So it is left in, and the error of
     ``barrier_minimax`` is the root of the mean square by which it moves, choices made anew, with
-    its mean in it.
+    its mean in it. It moves from saddles that are made equal where they are less than an error
+    apart: around the one that happens to be lower, the choice would move too little [4]_.
     A wrong dimension multiplies barriers: Gride, where it reaches the number of features, is
     replaced by that number; otherwise :math:`(\Delta \ln r)^2 s_d^2` is added to the squared
     errors, :math:`s_d` the largest change of Gride's dimension from neighborhoods of 32 times
@@ -152,6 +153,8 @@ def barriers(
        https://doi.org/10.1088/1361-6544/aa6b11
     .. [3] K. Hirano, J. R. Porter, "Impossibility results for nondifferentiable functionals",
        Econometrica 80, 1769 (2012). https://doi.org/10.3982/ECTA8681
+    .. [4] Z. Fang, A. Santos, "Inference on directionally differentiable functions", Review of
+       Economic Studies 86, 377 (2019), Sect. 3. https://doi.org/10.1093/restud/rdy049
 
     Examples
     --------
@@ -276,11 +279,18 @@ def _matrices(value: Floats, pair: Ints) -> Matrices:
 
 
 def _scatter(value: Floats, moved: Floats, pair: Ints) -> Matrices:
-    """Return the root mean square by which ``moved`` changes barriers, both ways."""
-    whole = _matrices(value, pair)
+    """Return the root mean square by which ``moved`` changes barriers, both ways.
+
+    From saddles that are equal where no error tells them apart: of two that are, the data show one
+    as the lower, and around that one the choice between them hardly moves.
+    """
+    peaks = value.size - len(pair)
+    level = kernels.tied(value[peaks:], moved[:, peaks:])
+    start = np.append(value[:peaks], level)
+    whole = _matrices(start, pair)
     square = [np.zeros_like(x) for x in whole]
     for step in (*moved, *-moved):
-        for m, one in enumerate(_matrices(value + step, pair)):
+        for m, one in enumerate(_matrices(start + step, pair)):
             square[m] += (one - whole[m]) ** 2 / (2 * len(moved))
     return Matrices(*(np.sqrt(x) for x in square))
 

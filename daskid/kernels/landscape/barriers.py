@@ -246,6 +246,30 @@ def _borders(
     return border[:found], other[:found]
 
 
+def tied(level: Floats, moved: Floats) -> Floats:
+    """Return levels, equal to each other where they are less than an error apart: (s,).
+
+    From the highest down, each takes those within the error of the difference, and all have their
+    mean.
+
+    Parameters
+    ----------
+    level, moved
+        (s,) levels and (replicates, s) changes that scatter as they do.
+    """
+    out, left = level.copy(), np.argsort(-level, kind="stable")
+    spread = np.sqrt((moved**2).mean(axis=0))
+    left = left[np.isfinite(level + spread)[left]]
+    while left.size:
+        gap = level[left[0]] - level[left]
+        near = gap <= spread[left[0]] + spread[left]  # as far as two errors can be apart
+        apart = moved[:, left[near]] - moved[:, left[:1]]
+        near[near] = gap[near] <= np.sqrt((apart**2).mean(axis=0))
+        out[left[near]] = level[left[near]].mean()
+        left = left[~near]
+    return out
+
+
 def bottlenecks(pair: Ints, level: Floats, peaks: int) -> Floats:
     """Return the lowest level on the best path between two peaks: (p, p), -inf for none.
 
