@@ -6,8 +6,12 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 
 import daskid
+from daskid.cli import cli
+from daskid.estimators.neighbors import stored
+from daskid.storage import ledger
 
 recipe = importlib.import_module("daskid.recipes.analyze")
 
@@ -96,6 +100,81 @@ def test_analyze__goes_on_with_a_choice_of_k_that_was_killed(wells, tmp_path, mo
         out = daskid.analyze(wells, store=path)
         assert out.peak_label.fingerprint == whole.peak_label.fingerprint
         assert not (tmp_path / f"{place}.zarr.work").exists()
+
+
+def killed(wells, path, monkeypatch, *, at, error=KeyboardInterrupt):
+    """Begin to analyze, and end with an error before the search of that number."""
+    done = []
+
+    def knn(ds, **given):
+        if len(done) == at:
+            raise error
+        done.append(given["k"])
+        return daskid.knn(ds, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe, "knn", knn)
+        with pytest.raises(error):
+            daskid.analyze(wells, store=path)
+    return ledger.plan_of(ledger.folder_of(path, recipe.CHOICE))
+
+
+def test_analyze__does_not_search_again_what_was_asked_for(wells, tmp_path, monkeypatch):
+    """Nor what others were computed from: that a choice was once killed says nothing of them."""
+    wells = wells.isel(sample=slice(1000))
+    path = str(tmp_path / "run.zarr")
+    wanted = killed(wells, path, monkeypatch, at=1)["to"]
+    held = daskid.knn(wells, k=wanted, store=path, overwrite=True)
+    daskid.save(daskid.twonn(held), path)
+    assert daskid.analyze(wells, store=path).sizes["neighbor"] == wanted
+    assert "id_twonn" in daskid.open_run(path)
+
+    path = str(tmp_path / "given.zarr")
+    assert killed(wells, path, monkeypatch, at=1) is not None
+    for _ in range(2):  # the second time nobody says it
+        assert daskid.analyze(wells, k=20, store=path).sizes["neighbor"] == 20
+        assert not (tmp_path / "given.zarr.work").exists()
+    assert daskid.analyze(wells, store=path).sizes["neighbor"] == 20
+
+
+def test_analyze__is_told_of_by_status_and_leaves_nothing_where_it_refuses(wells, tmp_path):
+    path = tmp_path / "run.zarr"
+    wells = wells.isel(sample=slice(500))
+    with pytest.raises(ValueError, match="k=20 needs"):
+        daskid.analyze(wells.isel(sample=slice(10)), store=str(path))
+    assert not path.with_name("run.zarr.work").exists()
+    with pytest.raises(FileNotFoundError, match="expected an existing folder"):
+        daskid.analyze(wells, store=str(tmp_path / "no" / "run.zarr"))
+    assert not (tmp_path / "no").exists()
+
+
+def test_analyze__a_killed_choice_is_in_the_status(wells, tmp_path, monkeypatch):
+    path = str(tmp_path / "run.zarr")
+    told = killed(wells.isel(sample=slice(1000)), path, monkeypatch, at=1)
+    out = CliRunner().invoke(cli, ["status", path])
+    assert f"analyze chooses k, from 20 to {told['to']}: run daskid analyze again" in out.output
+    assert "nothing is unfinished" not in out.output
+
+
+def test_analyze__says_what_a_second_search_died_of(wells, tmp_path, monkeypatch):
+    """When its lists are gone, those of the first one are not gone on with."""
+    wells = wells.isel(sample=slice(1000))
+    path, search = str(tmp_path / "run.zarr"), stored.search.search
+
+    def dies(job, *given, **options):
+        if job.k > 20:
+            raise MemoryError("workers: strips killed its worker")
+        return search(job, *given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stored.search, "search", dies)
+        with pytest.raises(MemoryError, match="killed its worker"):
+            daskid.analyze(wells, store=path)
+    whole = daskid.analyze(wells, store=str(tmp_path / "whole.zarr"))
+    assert daskid.analyze(wells, store=path).sizes == whole.sizes
+
+    monkeypatch.setattr(recipe, "room", lambda _: 1000 * 16 * 50)  # a disk for lists of 49
+    assert daskid.analyze(wells, store=str(tmp_path / "small.zarr")).sizes["neighbor"] == 20
 
 
 def test_analyze__keeps_the_neighbors_of_a_run(ds, tmp_path):

@@ -26,6 +26,7 @@ from daskid.io.rows import open_rows, opened
 from daskid.io.store import open_run, save
 from daskid.page import report as write_report
 from daskid.page import summary, table
+from daskid.recipes.analyze import CHOICE
 from daskid.storage import ledger
 from daskid.storage.run import is_run, record
 
@@ -129,6 +130,11 @@ def _status(run: str) -> None:
         if job is not None:
             unfinished = True
             _tell_job(stage, folder, job)
+    choice = ledger.plan_of(ledger.folder_of(run, CHOICE))
+    if choice is not None:
+        unfinished = True
+        again = f"{choice['from']:,} to {choice['to']:,}: run daskid analyze again to go on"
+        click.echo(f"analyze chooses k, from {again}")
     if not unfinished:
         click.echo("nothing is unfinished")
 

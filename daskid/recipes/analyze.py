@@ -22,6 +22,7 @@ from daskid.estimators.neighbors import knn
 from daskid.estimators.peaks import peaks, persistence
 from daskid.io.store import save
 from daskid.storage import ledger, run
+from daskid.storage.place import at, room
 from daskid.typing import MethodName, MetricName
 
 log = logging.getLogger("daskid")
@@ -64,9 +65,9 @@ def analyze(
     k
         Number of neighbors. By default 100; while the density is flat so far around more than
         1 % of the samples that :func:`daskid.kstar` asks for more, they are searched again,
-        for so many: up to 1,000, up to 2,000 where lists then hold 8 GiB or less (16 bytes a
-        neighbor: 268,000 samples), and if that fits into memory. What stops it before
-        is in the log, and summaries say how many samples are left; see the notes.
+        for so many: up to 1,000, and up to 2,000 as long as lists hold 8 GiB or less (16 bytes a
+        neighbor: 2,000 of 268,000 samples), if that fits into memory, or on the disk. What stops
+        it before is in the log, and summaries say how many samples are left; see the notes.
         Neighbors that the run in ``store`` holds are taken as they are.
     metric, exclude, duplicates, method
         As in :func:`daskid.knn`.
@@ -118,8 +119,17 @@ def analyze(
         "store": store,
     }  # fmt: skip
     first, may_grow = (k, False) if k is not None else _first_k(store, overwrite)
-    out = knn(ds, k=first, overwrite=overwrite, **given)
+    if store is not None and may_grow:
+        run.check_writable(store)
+        _note(store, {"from": first, "to": first})
+    try:
+        out = knn(ds, k=first, overwrite=overwrite, **given)
+    except (TypeError, ValueError):  # it did not begin
+        _note(store, None)
+        raise
     dense = metric != "hamming" and out.sizes["neighbor"] >= FEWEST
+    if not (dense and may_grow):
+        _note(store, None)
     if dense:
         out = _grown(out, given) if may_grow else _neighborhoods(out)[0]
     for step in (twonn, gride, mle):
@@ -147,11 +157,22 @@ def _first_k(store: str | None, overwrite: bool) -> tuple[int, bool]:
     unfinished = ledger.plan_of(ledger.folder_of(store, v.neighbor_distance.step))
     if unfinished is not None:
         return int(unfinished["k"]), unfinished["k"] in (FIRST_K, *choice)
-    if v.neighbor_distance.name not in run.record(store)["committed"]:
-        return FIRST_K, True
-    attrs = run.arrays(store)[v.neighbor_distance.name]
-    k = int(json.loads(attrs["parameters"])["k"])
-    return k, k in choice
+    k = _held_k(store)
+    return (k, k in choice and _has_lists_only(store)) if k else (FIRST_K, True)
+
+
+def _held_k(store: str) -> int:
+    """Return how many neighbors a run holds, 0 for none."""
+    name = v.neighbor_distance.name
+    if name not in run.record(store)["committed"]:
+        return 0
+    return int(json.loads(run.arrays(store)[name]["parameters"])["k"])
+
+
+def _has_lists_only(store: str) -> bool:
+    """Return whether nothing in a run was computed from its neighbors: nothing would be lost."""
+    known = (v.VARIABLES.get(name) for name in run.record(store)["committed"])
+    return {each.step for each in known if each} <= {v.rows.step, v.neighbor_distance.step}
 
 
 def _neighborhoods(ds: xr.Dataset) -> tuple[xr.Dataset, int]:
@@ -170,17 +191,18 @@ def _grown(ds: xr.Dataset, given: dict[str, Any]) -> xr.Dataset:
     store, k = given["store"], ds.sizes["neighbor"]
     small = LIST_BYTES // (ENTRY_BYTES * ds.sizes["sample"])
     longest = max(ALWAYS_K, min(LONGEST_K, small))
-    _note(store, {"from": k, "to": k})
     out, wanted = _neighborhoods(ds)
     for _ in range(SEARCHES):
         more = min(wanted, longest)
-        if more <= k or more < min(wanted, STEP * k):
+        if more <= k or more < min(wanted, STEP * k) or not _have_room(store, more, ds):
             break
         log.warning("analyze: searches again, for %d neighbors", more)
         _note(store, {"from": k, "to": more})
         try:
             out, wanted = _neighborhoods(knn(out, k=more, **given | {"overwrite": True}))
         except (MemoryError, ValueError) as error:
+            if store is not None and _held_k(store) != k:  # they made room for the others
+                raise
             log.warning("analyze: goes on with %d neighbors: %s", k, error)
             wanted = 0
             break
@@ -194,16 +216,22 @@ def _grown(ds: xr.Dataset, given: dict[str, Any]) -> xr.Dataset:
     return out
 
 
+def _have_room(store: str | None, k: int, ds: xr.Dataset) -> bool:
+    """Return whether lists of ``k`` fit on the disk: those that are there are dropped first."""
+    free = None if store is None else room(store)
+    return free is None or ENTRY_BYTES * k * ds.sizes["sample"] < free
+
+
 def _note(store: str | None, choice: dict[str, int] | None) -> None:
     """Write beside a run between which k a choice is, or that it is over."""
     if store is None:
         return
     folder = ledger.folder_of(store, CHOICE)
-    if choice is None:
+    if choice is not None:
+        with ledger.writing(folder):
+            ledger.write(at(folder) / ledger.PLAN, json.dumps(choice).encode())
+    elif at(folder).exists():
         ledger.clear(folder)
-        return
-    with ledger.writing(folder):
-        ledger.begin(folder, choice, overwrite=True)
 
 
 def _landscape(ds: xr.Dataset) -> xr.Dataset:

@@ -182,7 +182,7 @@ def test_choice__of_lists_in_memory_on_a_cluster():
         choose(facts, "tiles")
 
 
-@pytest.mark.parametrize(("cached", "n"), [(True, 60_000), (False, 200_000)])
+@pytest.mark.parametrize(("cached", "n"), [(True, 30_000), (False, 200_000)])
 def test_choice__never_takes_boxes_of_bits_and_probes_only_what_takes_long(monkeypatch, cached, n):
     """For as long as kernels compile, or longer: those that are kept need not be compiled."""
 

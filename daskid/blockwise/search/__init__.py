@@ -129,15 +129,15 @@ def search(
     start = time.monotonic()
     facts = _facts(job)
     if plan is None or target is None:
+        facts = facts if method == "pruned" else facts.seen()
         name, _ = choose(facts, method)
         means = _in_memory(name, facts)
     else:
         target = target._replace(chunk=plan.strip_rows)
         sizes = plan.tile_rows, plan.block_bytes, plan.task_bytes, plan.waiting_bytes
         name, means = plan.method, Means(target, *sizes)
-    if facts.sample is not None and facts.has_axes and name != "pruned":
-        space = with_axes(compared(facts.sample(), job.space), job.space)
-        job = job._replace(space=space)
+    if name != "pruned":
+        job = job._replace(space=facts.seen().space or job.space)
     found = METHODS[name].search(job, means)
     cost = {
         "method": name,

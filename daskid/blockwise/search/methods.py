@@ -29,7 +29,7 @@ from daskid.blockwise.search.strips import search_strips
 from daskid.config import memory_limit
 from daskid.kernels._jit import CACHE
 from daskid.kernels.metrics import HALF_SQUARE
-from daskid.kernels.neighbors import Space, compared, is_worth_it, work_left
+from daskid.kernels.neighbors import Space, compared, is_worth_it, with_axes, work_left
 from daskid.typing import Array
 
 PAIR, FEATURE, BOTH, ENTRY, TERM = 0.27e-9, 0.02e-9, 0.06e-9, 20e-9, 0.12e-9
@@ -72,6 +72,13 @@ class Facts(NamedTuple):
         """Whether it is worth to see rows along few axes first."""
         worth = is_worth_it(self.n, self.n, self.features, known=False)
         return not self.direct and self.features <= MOST_FEATURES and worth
+
+    def seen(self) -> "Facts":
+        """Return them with the axes of the space, if it is worth to have some."""
+        if not self.has_axes or self.sample is None or self.space is None or self.space.axes.size:
+            return self
+        rows = compared(self.sample(), self.space)
+        return self._replace(space=with_axes(rows, self.space))
 
 
 class Method(NamedTuple):
@@ -193,6 +200,7 @@ def choose(facts: Facts, method: str = "auto") -> tuple[str, str]:
                 f"{METHODS[method].lacks(facts)}: or leave it out"
             )
         return method, f"{METHODS[method].says}: asked for"
+    facts = facts.seen()
     seconds = {name: known.seconds(facts) for name, known in able.items()}
     best = min(seconds, key=lambda name: seconds[name])
     name = best if seconds[best] < CLEARLY * seconds["strips"] else "strips"
