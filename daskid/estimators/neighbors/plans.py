@@ -67,9 +67,10 @@ def plan(
     Examples
     --------
     >>> import daskid
-    >>> plan = daskid.plan(daskid.datasets.torus(100_000, 3, seed=0), k=10, probe=False)
-    >>> plan.method, plan.tasks, plan.pairs
-    ('strips', 16, 10000000000)
+    >>> ds = daskid.datasets.torus(100_000, 3, seed=0)
+    >>> plan = daskid.plan(ds, k=10, method="strips", probe=False)
+    >>> plan.tasks, plan.pairs
+    (16, 10000000000)
     """
     (rows,) = v.read(ds, v.rows)
     check(k, metric, "merge", rows.shape, method)
